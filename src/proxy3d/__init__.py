@@ -1,0 +1,1 @@
+"""Answer questions about a 3D scene from a handful of proxy tokens."""

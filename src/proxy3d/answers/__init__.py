@@ -1,0 +1,1 @@
+"""Ask the language model and turn what it says into text, objects and boxes."""

@@ -1,0 +1,1 @@
+"""Programs that take a Scene and an Answer and never a model."""

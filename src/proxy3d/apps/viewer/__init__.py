@@ -1,0 +1,1 @@
+"""See a scene and an answer in a browser."""

@@ -1,0 +1,1 @@
+"""Look at each frame: what is there and where it is, on one patch grid."""

@@ -1,0 +1,1 @@
+"""A 3D position and a confidence per patch."""

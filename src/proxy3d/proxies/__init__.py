@@ -1,0 +1,1 @@
+"""Summarise many points by few proxies."""

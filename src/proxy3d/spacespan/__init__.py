@@ -1,0 +1,1 @@
+"""Rooms with exact truth, questions about them, and one record for every question."""

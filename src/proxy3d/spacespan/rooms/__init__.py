@@ -1,0 +1,1 @@
+"""Furnish a room, walk a camera through it, and render what it sees."""

@@ -1,0 +1,1 @@
+"""Write proxies as a sequence a language model can read."""

@@ -1,0 +1,1 @@
+"""Few short stages, one loop: which parameters move, on which data, for how long."""
