@@ -1,1 +1,7 @@
-"""Ways to turn points into proxies."""
+"""Ways to turn the points of a group into its proxies."""
+
+from __future__ import annotations
+
+from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+
+CLUSTERERS = {"soft_kmeans": SoftKMeans}
