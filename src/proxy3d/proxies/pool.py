@@ -43,9 +43,8 @@ def pool_soft(share: Float[Tensor, "*b L K"], value: Float[Tensor, "*b L D"], we
 def pool_hard(points: Points, owner: Int[Tensor, "L"], count: int, frames: int) -> Proxies:
     """Proxies of a clustering that gives each point one owner in 0..count-1; every owner has at least one point.
 
-    Positions and features are weighted means (plain means where all points of a proxy have weight 0), computed in double
-    precision so that the order of the points shows only in the last bit; extent = sqrt(3) x weighted standard deviation,
-    which is half the side of a uniformly filled box.
+    Positions (in double precision: a room may lie far from its origin) and features are weighted means, plain means where all
+    points of a proxy have weight 0; extent = sqrt(3) x weighted standard deviation, half the side of a uniformly filled box.
     """
     weight = usable_weight(points.weight.double())
     size = torch.bincount(owner, minlength=count)
@@ -62,7 +61,7 @@ def pool_hard(points: Points, owner: Int[Tensor, "L"], count: int, frames: int) 
     return Proxies(
         xyz_world_m=centre.clamp(low, high).float(),
         extent_m=(math.sqrt(3) * variance.sqrt()).clamp_min(LEAST_EXTENT_M).float(),
-        feature=sums(owner, count, within * points.feature.double()).float(),
+        feature=sums(owner, count, within.float() * points.feature),
         weight=share.float(),
         size=size,
         seen=seen.float(),

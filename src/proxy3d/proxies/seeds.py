@@ -34,12 +34,18 @@ def farthest_seeds(u: Float[Tensor, "*b L D"], weight: Float[Tensor, "*b L"], co
     """
     weight = usable_weight(weight)
     strength = pull(weight)
-    mean = (weight[..., None] * u).sum(-2, keepdim=True)
-    seed = (u - mean).square().sum(-1).argmin(-1, keepdim=True)
+    square = u.square().sum(-1)
+
+    def distance(centre: Tensor) -> Tensor:  # squared, from every point to one place (*b 1 D); one pass over u instead of three
+        cross = (u @ centre.transpose(-1, -2))[..., 0]
+        return (square - 2 * cross + centre.square().sum(-1)).clamp_min(0.0)
+
+    from_mean = distance((weight[..., None] * u).sum(-2, keepdim=True))
+    seed = from_mean.masked_fill(weight == 0, torch.inf).argmin(-1, keepdim=True)
     chosen, nearest = [seed], torch.full_like(weight, torch.inf)
     for _ in range(count - 1):
         here = u.gather(-2, seed[..., None].expand(*seed.shape, u.shape[-1]))
-        nearest = torch.minimum(nearest, (u - here).square().sum(-1))
+        nearest = torch.minimum(nearest, distance(here))
         nearest = nearest.scatter(-1, seed, -1.0)  # below every distance: no point is chosen twice, not even among duplicates
         seed = (nearest * strength).argmax(-1, keepdim=True)
         chosen.append(seed)
@@ -51,8 +57,7 @@ def canonical_order(points: Points) -> Int[Tensor, "L"]:
 
     A clusterer that sorts first is independent of the order it was given to the last bit, ties included.
     """
-    feature = points.feature.detach().double()
-    mix = torch.linspace(1.0, 2.0, feature.shape[1], dtype=torch.float64)  # tells apart features that are permutations of each other
-    columns = [*points.xyz_world_m.unbind(1), points.frame, points.weight, *points.rgb.unbind(1), (feature * mix).sum(1)]
+    mix = torch.linspace(1.0, 2.0, points.feature.shape[1])  # tells apart features that are permutations of each other
+    columns = [*points.xyz_world_m.unbind(1), points.frame, points.weight, *points.rgb.unbind(1), (points.feature * mix).sum(1)]
     order = np.lexsort([column.detach().cpu().numpy() for column in reversed(columns)])
     return torch.from_numpy(order)

@@ -1,0 +1,128 @@
+"""Soft k-means equals a slow twin made of plain loops, in values and gradients, and Lloyd's k-means where it has no softness left."""
+
+import math
+
+import pytest
+import torch
+
+from proxy3d.proxies.clusterers import SoftKMeans
+from proxy3d.proxies.pool import pool_soft
+from proxy3d.values import Points
+
+DOUBLE = {"dtype": torch.float64}
+
+
+def cloud(points=24, width=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    feature = torch.randn(points, width, generator=generator, **DOUBLE)
+    xyz = torch.randn(points, 3, generator=generator, **DOUBLE) * torch.tensor([2.0, 1.0, 0.5], **DOUBLE)
+    return feature, xyz, torch.rand(points, generator=generator, **DOUBLE) + 0.1
+
+
+def slow_space(feature, xyz, weight, matrix, beta):
+    """u of every point, as a list of vectors, by the formulas of method.md 3.5."""
+    total = sum(weight)
+    mean = sum(w * p for w, p in zip(weight, xyz, strict=True)) / total
+    spread = (sum(w * ((p - mean) ** 2).sum() for w, p in zip(weight, xyz, strict=True)) / total).sqrt()
+    return [torch.cat([matrix @ (f / (f * f).sum().sqrt()), beta * (p - mean) / spread]) for f, p in zip(feature, xyz, strict=True)]
+
+
+def slow_seeds(u, weight, budget):
+    total, most = sum(weight), max(weight)
+    mean = sum(w * v for w, v in zip(weight, u, strict=True)) / total
+    seeds = [min(range(len(u)), key=lambda j: float(((u[j] - mean) ** 2).sum()))]
+    while len(seeds) < budget:
+        left = [j for j in range(len(u)) if j not in seeds]
+        seeds.append(max(left, key=lambda j: min(float(((u[j] - u[s]) ** 2).sum()) for s in seeds) * float((weight[j] / most) ** 0.5)))
+    return seeds
+
+
+def slow_shares(u, weight, seeds, rounds, tau):
+    centres = [u[s] for s in seeds]
+    for _ in range(rounds):
+        shares = []
+        for v in u:
+            raw = [torch.exp(-((v - c) ** 2).sum() / tau) for c in centres]
+            shares.append([r / sum(raw) for r in raw])
+        mass = [sum(weight[j] * shares[j][k] for j in range(len(u))) for k in range(len(seeds))]
+        centres = [sum(weight[j] * shares[j][k] * u[j] for j in range(len(u))) / mass[k] for k in range(len(seeds))]
+    return torch.stack([torch.stack(row) for row in shares])
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_fast_equals_slow_in_values_and_gradients(rounds):
+    feature, xyz, weight = (t.requires_grad_() for t in cloud())
+    fast = SoftKMeans(feature_dim=5, width=4, rounds=rounds, beta=1.3, tau=0.4).double()
+    share, seeds = fast.assign(feature, xyz, weight, 6)
+
+    u = slow_space(feature, xyz, weight, fast.meaning_map, fast.log_beta.exp())
+    start = slow_seeds([v.detach() for v in u], weight.detach(), 6)
+    wanted = slow_shares(u, weight, start, rounds, fast.log_tau.exp())
+    assert seeds.tolist() == start
+    torch.testing.assert_close(share, wanted, atol=1e-8, rtol=0)
+
+    inputs = [feature, xyz, weight, *fast.parameters()]
+    probe = torch.randn(share.shape, generator=torch.Generator().manual_seed(1), **DOUBLE)
+    ours, theirs = (torch.autograd.grad((s * probe).sum(), inputs) for s in (share, wanted))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-6)
+        assert float(one.abs().max()) > 0
+
+
+def test_gradients_equal_finite_differences():
+    feature, xyz, weight = cloud(points=12, width=3, seed=2)
+    model = SoftKMeans(tau=0.5).double()
+
+    def summary(f, p):
+        share, _ = model.assign(f, p, weight, 4)
+        return pool_soft(share, torch.cat([f, p], 1), weight)
+
+    assert torch.autograd.gradcheck(summary, (feature.requires_grad_(), xyz.requires_grad_()), atol=1e-5)
+
+
+def test_pooling_equals_loops():
+    feature, xyz, weight = cloud()
+    share = SoftKMeans(tau=0.3).double().assign(feature, xyz, weight, 5)[0].detach()
+    for k, pooled in enumerate(pool_soft(share, xyz, weight)):
+        mass = [float(share[j, k] * weight[j]) for j in range(len(xyz))]
+        torch.testing.assert_close(pooled, sum(m * p for m, p in zip(mass, xyz, strict=True)) / sum(mass))
+
+
+def test_without_softness_it_is_lloyd():
+    feature, xyz, weight = cloud(points=200, seed=4)
+    model = SoftKMeans(rounds=4, tau=1e-7).double()
+    share, seeds = model.assign(feature, xyz, weight, 8)
+    u = torch.stack(slow_space(feature, xyz, weight, torch.eye(5, **DOUBLE), 1.0))
+    centres = u[seeds]
+    for _ in range(4):
+        owner = torch.cdist(u, centres).argmin(1)
+        centres = torch.stack([(weight[owner == k, None] * u[owner == k]).sum(0) / weight[owner == k].sum() for k in range(8)])
+    assert torch.equal(share.argmax(1), owner)
+    assert float(share.detach().amax(1).median()) == 1.0
+
+
+def test_a_batch_is_its_clips_and_points_of_weight_zero_are_padding():
+    (f1, x1, w1), (f2, x2, w2) = cloud(seed=5), cloud(points=18, seed=6)
+    padded = [torch.cat([t, torch.zeros(6, *t.shape[1:], **DOUBLE)]) for t in (f2, x2, w2)]
+    model = SoftKMeans(tau=0.3).double()
+    share, seeds = model.assign(torch.stack([f1, padded[0]]), torch.stack([x1, padded[1]]), torch.stack([w1, padded[2]]), 5)
+    for row, points, clip in ((0, 24, (f1, x1, w1)), (1, 18, (f2, x2, w2))):
+        alone, alone_seeds = model.assign(*clip, 5)
+        assert torch.equal(seeds[row], alone_seeds)
+        torch.testing.assert_close(share[row, :points], alone, atol=1e-8, rtol=0)
+
+
+def test_hard_use_gives_each_point_to_its_largest_share():
+    feature, xyz, weight = (t.float() for t in cloud(points=60, seed=7))
+    model = SoftKMeans()
+    points = Points(xyz, feature, torch.zeros(60, 3), torch.zeros(60, dtype=torch.long), weight)
+    owner = model.assign(feature, xyz, weight, 6)[0].argmax(1)
+    wanted = torch.stack([(weight[owner == k, None] * xyz[owner == k]).sum(0) / weight[owner == k].sum() for k in range(6)])
+    proxies = model(points, 6, 1)
+    assert proxies.size.tolist() == torch.bincount(owner).tolist()
+    torch.testing.assert_close(proxies.xyz_world_m, wanted)
+
+
+def test_beta_and_tau_are_what_they_were_set_to():
+    model = SoftKMeans(beta=2.0, tau=0.1)
+    assert math.isclose(float(model.log_beta.exp()), 2.0, rel_tol=1e-6) and math.isclose(float(model.log_tau.exp()), 0.1, rel_tol=1e-6)
