@@ -1,0 +1,150 @@
+"""Take the hints out of a set of questions, and measure how far a reader gets who never sees the room."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from random import Random
+
+from proxy3d.spacespan.record import Record
+
+# Left or right of two things follows from a coin (relations.left_right): only the whole family needs evening out.
+SYMMETRIC = ("left_right",)
+# The most that one answer may take of an open family, and of one subject in it.
+OPEN_SHARE = {"count": (0.34, 0.5), "colour": (0.2, 0.34), "what_is_at": (0.1, 0.25)}
+
+
+def balance(records: Sequence[Record], seed: int = 0) -> list[Record]:
+    """A subset, in the same order, in which the words of a question say as little as possible about its answer.
+
+    Yes and no: even for every subject ("sofa", "cup on table") and in all. Choices: every option wins as often as it is worth, for
+    every thing it is compared for, up to what chance explains. Counts, colours and categories: no answer takes more than OPEN_SHARE
+    of its family nor of its subject. Metres and boxes stay as they are. Deterministic.
+    """
+    rng = Random(seed)
+    kept: set[int] = set()
+    for family in sorted({r.family for r in records}):
+        group = [i for i, r in enumerate(records) if r.family == family]
+        rng.shuffle(group)
+        kind = records[group[0]].answer_type
+        if kind == "yes_no":
+            group = even_answers(group, records)
+        elif kind == "choice":
+            group = even_choices(group, records)
+        elif family in OPEN_SHARE:
+            of_family, of_subject = OPEN_SHARE[family]
+            group = capped(group, records, lambda r: r.subject, of_subject)
+            group = capped(group, records, lambda r: "", of_family)
+        kept.update(group)
+    return [r for i, r in enumerate(records) if i in kept]
+
+
+def even_answers(group: list[int], records: Sequence[Record]) -> list[int]:
+    """As many yes as no for every subject, hence in all: the last of the more frequent answer go."""
+    by_subject: dict[str, dict[str, list[int]]] = defaultdict(lambda: {"yes": [], "no": []})
+    for i in group:
+        subject = "" if records[i].family in SYMMETRIC else records[i].subject
+        by_subject[subject][records[i].answer].append(i)
+    kept = {i for side in by_subject.values() for pair in zip(side["yes"], side["no"], strict=False) for i in pair}
+    return [i for i in group if i in kept]
+
+
+def hints(record: Record) -> dict[str, float]:
+    """What a record of a choice says for (+) or against (-) each option, given what it is compared for."""
+    others = 1 / max(len(record.choices) - 1, 1)
+    return {f"{record.subject}: {c}": 1.0 if c == record.answer else -others for c in record.choices}
+
+
+def even_choices(group: list[int], records: Sequence[Record]) -> list[int]:
+    """Drop, one at a time, the record whose loss helps most, until no loss helps.
+
+    A hint may lean by as much as the square root of the number of its records, because fair coins do; the cost is the sum of squares of what
+    goes beyond.
+    """
+    total: dict[str, float] = defaultdict(float)
+    holders: dict[str, set[int]] = defaultdict(set)
+    for i in group:
+        for hint, value in hints(records[i]).items():
+            total[hint] += value
+            holders[hint].add(i)
+
+    def gain(i: int) -> float:
+        saved = 0.0
+        for hint, value in hints(records[i]).items():
+            n = len(holders[hint])
+            saved += max(abs(total[hint]) - n**0.5, 0) ** 2 - max(abs(total[hint] - value) - (n - 1) ** 0.5, 0) ** 2
+        return saved
+
+    place = {i: n for n, i in enumerate(group)}
+    gains = {i: gain(i) for i in group}
+    queue = [(-g, -place[i], i) for i, g in gains.items()]  # the last come goes first in a tie; outdated entries are skipped
+    heapq.heapify(queue)
+    while queue and -queue[0][0] > 1e-9:
+        negative, _, worst = heapq.heappop(queue)
+        if gains.get(worst) != -negative:
+            continue
+        del gains[worst]
+        for hint, value in hints(records[worst]).items():
+            total[hint] -= value
+            holders[hint].discard(worst)
+        for i in sorted({i for hint in hints(records[worst]) for i in holders[hint]}):
+            gains[i] = gain(i)
+            heapq.heappush(queue, (-gains[i], -place[i], i))
+    return [i for i in group if i in gains]
+
+
+def capped(group: list[int], records: Sequence[Record], key: Callable[[Record], str], share: float) -> list[int]:
+    """Drop the last records of the most frequent answer of each key until none takes more than its share; one always stays."""
+    by_key: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for i in group:
+        by_key[key(records[i])][records[i].answer].append(i)
+    kept: set[int] = set()
+    for answers in by_key.values():
+        while True:
+            largest = max(answers.values(), key=len)
+            if len(largest) <= max(1, share * sum(map(len, answers.values()))):
+                break
+            largest.pop()
+        kept.update(i for members in answers.values() for i in members)
+    return [i for i in group if i in kept]
+
+
+def blind_report(train: Sequence[Record], test: Sequence[Record]) -> dict[str, dict[str, float | int | None]]:
+    """How often constant and prior answers, learnt on `train`, are right on `test`, per family and for all ("all").
+
+    n: questions. majority: the family's most frequent answer. majority_given_subject: the most frequent answer to that subject, or to the
+    family when the subject is new; for choices, the option that wins most often for that subject. chance: mean of Record.chance over
+    the records that have one, else None. Boxes count as right when the number of boxes is.
+    """
+    by_family, by_subject, wins = defaultdict(Counter), defaultdict(Counter), defaultdict(Counter)
+    for r in train:
+        by_family[r.family][r.answer] += 1
+        by_subject[r.family, r.subject][r.answer] += 1
+        for choice in r.choices:
+            wins[r.family, r.subject][choice] += 1 if choice == r.answer else -1 / max(len(r.choices) - 1, 1)
+
+    def constant(r: Record) -> str | None:
+        return top({c: by_family[r.family][c] for c in r.choices} if r.choices else by_family[r.family])
+
+    def prior(r: Record) -> str | None:
+        if r.choices:
+            return top({c: wins[r.family, r.subject][c] for c in r.choices})
+        return top(by_subject[r.family, r.subject]) or constant(r)
+
+    report = {}
+    for family in [*sorted({r.family for r in test}), "all"]:
+        group = [r for r in test if family in (r.family, "all")]
+        known = [r.chance for r in group if r.chance is not None]
+        report[family] = {
+            "n": len(group),
+            "majority": sum(constant(r) == r.answer for r in group) / max(len(group), 1),
+            "majority_given_subject": sum(prior(r) == r.answer for r in group) / max(len(group), 1),
+            "chance": sum(known) / len(known) if known else None,
+        }
+    return report
+
+
+def top(votes: dict[str, float]) -> str | None:
+    """The answer with most votes, the first in the alphabet in a tie."""
+    return min(votes, key=lambda answer: (-votes[answer], answer)) if votes else None

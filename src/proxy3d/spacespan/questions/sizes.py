@@ -1,0 +1,59 @@
+"""How tall things are, and which is taller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from random import Random
+
+from proxy3d.spacespan.questions.view import View, one_decimal, shuffled
+from proxy3d.spacespan.record import Record
+
+TALLER_RATIO = 1.2
+HEIGHT = (
+    "How tall is the {x}?",
+    "How tall is the {x} in this room?",
+    "What is the height of the {x}?",
+    "How many metres tall is the {x}?",
+    "In metres, how tall is the {x}?",
+    "What height does the {x} have?",
+    "Estimate the height of the {x}.",
+    "From its bottom to its top, how tall is the {x}?",
+    "How much does the {x} measure in height?",
+)
+TALLER = (
+    "Which is taller, the {a} or the {b}?",
+    "Which one is taller: the {a} or the {b}?",
+    "What is taller, the {a} or the {b}?",
+    "Is the {a} or the {b} taller?",
+    "Is the {a} or the {b} the taller one?",
+    "Of the {a} and the {b}, which is taller?",
+    "Of the {a} and the {b}, which one has the greater height?",
+    "Which has the greater height, the {a} or the {b}?",
+    "Comparing heights, which is taller: the {a} or the {b}?",
+)
+
+
+def height(view: View, rng: Random) -> Iterator[Record]:
+    """How tall is the wardrobe? Height of its box, from 0.2 m, 1 cm or more from where rounding to 0.1 m changes."""
+    for category in shuffled(rng, view.unique):
+        o = view.unique[category]
+        if o.size_m[2] >= 0.2 and one_decimal(o.size_m[2]):
+            text = rng.choice(HEIGHT).format(x=category)
+            yield view.record("height", text, f"{one_decimal(o.size_m[2])} m", "metres", subject=category, targets=[o])
+
+
+def taller(view: View, rng: Random) -> Iterator[Record]:
+    """Which is taller, the fridge or the desk? Own heights, by a factor of 1.2; things on walls and ceilings are left out (taller or higher?)."""
+    standing = [o for o in view.unique.values() if o.relation in ("floor", "on", "under", "in")]
+    # Pairs of like height first: between a wardrobe and a cup the words alone decide, and balancing would drop the question again.
+    pairs = sorted(combinations(shuffled(rng, standing), 2), key=lambda pair: ratio(*pair) + 0.5 * rng.random())
+    for pair in (pair for pair in pairs if ratio(*pair) >= TALLER_RATIO):
+        a, b = shuffled(rng, pair)
+        tall = max(pair, key=lambda o: o.size_m[2])
+        text = rng.choice(TALLER).format(a=a.category, b=b.category)
+        yield view.record("taller", text, tall.category, "choice", subject="height", targets=[a, b], choices=(a.category, b.category))
+
+
+def ratio(a, b) -> float:
+    return max(a.size_m[2], b.size_m[2]) / max(min(a.size_m[2], b.size_m[2]), 1e-6)

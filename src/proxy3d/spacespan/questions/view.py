@@ -1,0 +1,229 @@
+"""What a question may rest on: the objects a clip really shows, sorted by whether their category can be asked about."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+
+from proxy3d.spacespan.questions import words
+from proxy3d.spacespan.record import AnswerType, Record
+from proxy3d.spacespan.room import Room, RoomObject
+from proxy3d.values import Box
+
+SEEN_MAX_PX, SEEN_SUM_PX, UNSEEN_PX = 60, 120, 15  # for frames of 256 x 256 pixels; they grow with the area of a frame
+FIELD_DEG = 75.0  # questions about a viewpoint use objects within this bearing of the first camera
+BEARING_DEG = 12.0  # and two bearings that are compared differ by at least this much
+RATIO = 1.3  # two distances that are compared differ by at least this factor
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a split's rooms can show, counted, so that a question's words alone do not give its answer away."""
+
+    presence: tuple[tuple[str, float], ...] = ()  # category, in what share of the rooms it is seen (rooms that leave it open aside)
+    support: tuple[tuple[tuple[str, str, str], float], ...] = ()  # ("cup", "on", "table"), how often true where both can be asked about
+    colours: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(rooms: Iterable[Room], at_least: int = 1) -> Vocabulary:
+        """Counts over rooms; categories seen in fewer than `at_least` rooms are left out."""
+        views = [View(room) for room in rooms]
+        seen = Counter(category for view in views for category in view.by_category)
+        unclear = Counter(category for view in views for category in view.off_limits)
+        both = Counter(category for view in views for category in view.off_limits & set(view.by_category))
+        presence = []
+        for category in sorted(c for c in seen if seen[c] >= at_least):
+            decided = len(views) - unclear[category]
+            if decided:
+                presence.append((category, (seen[category] - both[category]) / decided))
+        triples = {(o.category, o.relation, view.by_id[o.support].category) for view in views for o in view.supported}
+        true, asked = Counter(), Counter()
+        for view in views:
+            for triple, (holds, _, _) in view.support_facts(triples).items():
+                asked[triple] += 1
+                true[triple] += holds
+        support = tuple((triple, true[triple] / asked[triple]) for triple in sorted(asked))
+        return Vocabulary(tuple(presence), support, tuple(sorted({o.colour for view in views for o in view.seen})))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        return tuple(category for category, _ in self.presence)
+
+
+class View:
+    """One room as its clip shows it.
+
+    An object counts as seen with at least 60 pixels in one frame and 120 in all (at 256 x 256), as not there below 15. One in
+    between is half seen: its category, and every word that could also mean it, is off limits.
+    """
+
+    def __init__(self, room: Room, vocabulary: Vocabulary | None = None):
+        self.room, self.vocabulary = room, vocabulary or Vocabulary()
+        area = room.image_size_px[0] * room.image_size_px[1] / 256**2
+        self.seen = [o for o in room.objects if max(o.pixels, default=0) >= SEEN_MAX_PX * area and sum(o.pixels) >= SEEN_SUM_PX * area]
+        self.shown = [o for o in room.objects if sum(o.pixels) >= UNSEEN_PX * area]  # seen or half seen
+        self.everything = {o.id: o for o in room.objects}
+        self.by_id = {o.id: o for o in self.seen}
+        self.by_category: dict[str, list[RoomObject]] = {}
+        for o in self.seen:
+            self.by_category.setdefault(o.category, []).append(o)
+        self.off_limits = {o.category for o in self.shown if o.id not in self.by_id}
+        self.off_limits |= {word for o in self.shown for word in words.broader(o.category)}
+        groups = {c: group for c, group in self.by_category.items() if c not in self.off_limits and words.countable(c)}
+        self.unique = {c: group[0] for c, group in groups.items() if len(group) == 1}
+        self.several = {c: group for c, group in groups.items() if len(group) > 1}
+
+    @cached_property
+    def supported(self) -> list[RoomObject]:
+        """Seen objects that are on, in or under another seen object, and whose boxes say so too."""
+        held = [o for o in self.seen if o.relation in ("on", "in", "under") and o.support in self.by_id]
+        return [o for o in held if self.over(o, self.by_id[o.support], 0.05)]
+
+    def support_facts(self, triples: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[bool, RoomObject, RoomObject]]:
+        """Which (category, relation, category) can be asked about here, whether each is true, and its two objects.
+
+        False is only said of clear cases: the thing is held by something else, in no chain that leads to the other one, and lies
+        at least 0.1 m outside its footprint; or it is on it and the question says under, or the other way round.
+        """
+        facts = {}
+        for child, relation, parent in triples:
+            a, b = self.unique.get(child), self.unique.get(parent)
+            if a is None or b is None or a is b:
+                continue
+            if a.support == b.id:
+                if a in self.supported and (a.relation == relation or {a.relation, relation} in ({"on", "under"}, {"in", "under"})):
+                    facts[child, relation, parent] = (a.relation == relation, a, b)
+            elif b.id not in self.chain(a) and a.id not in self.chain(b) and self.gap(a, b) >= 0.1:
+                facts[child, relation, parent] = (False, a, b)
+        return facts
+
+    def chain(self, o: RoomObject) -> set[int]:
+        """Ids of what holds an object, what holds that, and so on."""
+        held = set()
+        while o.support in self.everything and o.support not in held:
+            held.add(o.support)
+            o = self.everything[o.support]
+        return held
+
+    @cached_property
+    def hull(self) -> dict[int, tuple[float, ...]]:
+        """Axis-aligned footprint (x min, y min, x max, y max) of each object, metres."""
+        hull = {}
+        for o in self.room.objects:
+            c, s = abs(math.cos(o.yaw_rad)), abs(math.sin(o.yaw_rad))
+            (x, y, _), (w, d, _) = o.centre_m, o.size_m
+            half_x, half_y = (w * c + d * s) / 2, (w * s + d * c) / 2
+            hull[o.id] = (x - half_x, y - half_y, x + half_x, y + half_y)
+        return hull
+
+    def over(self, a: RoomObject, b: RoomObject, margin_m: float) -> bool:
+        """Whether the centre of `a` lies above or below the box of `b`, grown by a margin."""
+        return all(abs(v) <= size / 2 + margin_m for v, size in zip(local(a.centre_m, b), b.size_m[:2], strict=True))
+
+    def gap(self, a: RoomObject, b: RoomObject) -> float:
+        """Metres of floor between the axis-aligned footprints of two objects; 0 where they overlap."""
+        p, q = self.hull[a.id], self.hull[b.id]
+        return math.hypot(*(max(p[i] - q[i + 2], q[i] - p[i + 2], 0.0) for i in (0, 1)))
+
+    def clearly_nearer(self, near: RoomObject, far: RoomObject, to: RoomObject) -> bool:
+        """Whether `near` is nearer to `to` than `far` is, whatever a person may measure.
+
+        Distance means between centres, on the floor plane. The answer also has to hold in space, both by a factor of 1.3, and the
+        gap between footprints must not say the opposite.
+        """
+        flat, full = (lambda a: math.dist(a.centre_m[:2], to.centre_m[:2])), (lambda a: math.dist(a.centre_m, to.centre_m))
+        return flat(near) * RATIO <= flat(far) and full(near) * RATIO <= full(far) and self.gap(near, to) <= self.gap(far, to) + 0.01
+
+    @cached_property
+    def heading(self) -> tuple[float, float] | None:
+        """Horizontal viewing direction of the first camera; None when it looks straight up or down."""
+        pose = self.room.world_from_camera[0]
+        x, y = pose[0][2], pose[1][2]
+        length = math.hypot(x, y)
+        return (x / length, y / length) if length > 0.2 else None
+
+    def from_start(self, xyz_m: Sequence[float]) -> tuple[float, float, float]:
+        """Metres to the right of the first camera, ahead of it, and above the floor."""
+        pose, (fx, fy) = self.room.world_from_camera[0], self.heading
+        dx, dy = xyz_m[0] - pose[0][3], xyz_m[1] - pose[1][3]
+        return dx * fy - dy * fx, dx * fx + dy * fy, xyz_m[2]
+
+    @cached_property
+    def bearing(self) -> dict[int, float]:
+        """Degrees to the right of the first camera's heading, for seen objects in front of it: within 75 degrees and 0.3 m away or more."""
+        if self.heading is None:
+            return {}
+        placed = {o.id: self.from_start(o.centre_m) for o in self.seen}
+        angle = {i: math.degrees(math.atan2(right, ahead)) for i, (right, ahead, _) in placed.items() if math.hypot(right, ahead) >= 0.3}
+        return {i: a for i, a in angle.items() if abs(a) <= FIELD_DEG}
+
+    def record(
+        self,
+        family: str,
+        question: str,
+        answer: str,
+        answer_type: AnswerType,
+        *,
+        subject: str,
+        targets: Iterable[RoomObject] = (),
+        choices: Sequence[str] = (),
+        guesses: int = 0,
+    ) -> Record:
+        """A record without its id; chance is 1 / guesses where nothing else sets it."""
+        targets = sorted(targets, key=lambda o: o.id)
+        guesses = {"yes_no": 2, "choice": len(choices)}.get(answer_type, guesses)
+        return Record(
+            question_id="",
+            room_id=self.room.room_id,
+            split=self.room.split,
+            family=family,
+            question=question[:1].upper() + question[1:] if question[-1:] in "?." else question,
+            answer=answer,
+            answer_type=answer_type,
+            subject=subject,
+            choices=tuple(choices),
+            targets=tuple(o.id for o in targets),
+            boxes=tuple(rounded(o) for o in targets) if answer_type == "boxes" else (),
+            chance=1 / guesses if guesses else None,
+        )
+
+
+def local(xyz_m: Sequence[float], o: RoomObject) -> tuple[float, float]:
+    """Floor-plane coordinates of a point along an object's own axes, from its centre."""
+    c, s = math.cos(o.yaw_rad), math.sin(o.yaw_rad)
+    dx, dy = xyz_m[0] - o.centre_m[0], xyz_m[1] - o.centre_m[1]
+    return dx * c + dy * s, dy * c - dx * s
+
+
+def rounded(o: RoomObject) -> Box:
+    """The object's box as the JSON of a record keeps it, so that a round trip changes nothing."""
+    return Box(tuple(round(v, 4) for v in o.centre_m), tuple(round(v, 4) for v in o.size_m), round(o.yaw_rad, 4), label=o.category)
+
+
+def shuffled(rng: Random, items: Iterable) -> list:
+    items = list(items)
+    rng.shuffle(items)
+    return items
+
+
+def drawn(rng: Random, weighted: Iterable[tuple[object, float]]) -> list:
+    """All items of positive weight, in the random order of drawing without replacement (Efraimidis and Spirakis, 2006)."""
+    keyed = [(rng.random() ** (1 / weight), i, item) for i, (item, weight) in enumerate(weighted) if weight > 0]
+    return [item for _, _, item in sorted(keyed, key=lambda k: k[:2], reverse=True)]
+
+
+def one_decimal(metres: float) -> str | None:
+    """ "1.8"; None within 1 cm of where rounding changes, where two careful people could differ."""
+    tenth = metres * 10
+    return None if abs(tenth - math.floor(tenth) - 0.5) < 0.1 else f"{metres:.1f}"
+
+
+def alternating(rng: Random, yes: list, no: list) -> list:
+    """One of each in turn, a coin says which comes first; ends when a side has no more, so that neither side fills up for the other."""
+    first, second = (yes, no) if rng.random() < 0.5 else (no, yes)
+    pairs = [item for pair in zip(first, second, strict=False) for item in pair]
+    return pairs + first[len(second) : len(second) + 1]
