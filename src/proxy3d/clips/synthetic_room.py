@@ -26,7 +26,9 @@ WALLS = ((0.72, 0.70, 0.64), (0.62, 0.68, 0.72), (0.50, 0.42, 0.34))  # walls al
 LIGHT = (0.45, 0.30, 0.84)  # where the light comes from; opposite faces are lit alike
 
 
-def synthetic_clip(seed: int = 0, frames: int = 4, size_px: tuple[int, int] = (96, 72)) -> tuple[Clip, Int[Tensor, "T H W"], tuple[Box, ...]]:
+def synthetic_clip(
+    seed: int = 0, frames: int = 4, size_px: tuple[int, int] = (96, 72)
+) -> tuple[Clip, Int[Tensor, "T H W"], tuple[Box, ...]]:
     """A furnished room seen by a camera that walks along one wall, ray-cast exactly.
 
     The clip has depth in metres (every pixel hits something), OpenCV poses and a z-up world with the floor at z = 0. The second
