@@ -13,7 +13,8 @@ from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import RoomObject
 
 ABSENT_SHARE = 0.2
-FRAMES = ("{x}", "{x}", "{x}", "Find {x}.", "Locate {x}.", "Show me {x}.", "Point at {x}.", "Mark {x}.", "Put a box around {x}.", "Look for {x}.")
+# Not "put a box around": a box may also be a thing in the room.
+FRAMES = ("{x}", "{x}", "{x}", "Find {x}.", "Locate {x}.", "Show me {x}.", "Point at {x}.", "Mark {x}.", "Outline {x}.", "Look for {x}.")
 SEVERAL = ("all {many}", "the {many}", "every {one}", "each {one}", "all the {many}", "all {many} in the room")
 ONE = ("the {one}", "the {one}", "the {one} in the room", "the {one} in this room")
 SIDE = (
