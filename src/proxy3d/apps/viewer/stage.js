@@ -97,7 +97,7 @@ function makeBoxes(data) {
   return group;
 }
 
-function makeCameras(data) {
+function makeCameras(data, diagonal) {
   const group = new THREE.Group();
   const path = [];
   data.frames.slice(1).forEach((frame, i) => path.push(...data.frames[i].centre, ...frame.centre));
@@ -120,6 +120,11 @@ function makeCameras(data) {
       group.add(picture);
     }
     return { lines, tag, picture };
+  });
+  /** Cameras right before the eye would hide the room, above all after "look from here". */
+  group.userData.step_aside = (eye) => group.userData.items.forEach(({ lines, tag, picture }) => {
+    const clear = eye.distanceTo(tag.position) > 0.2 * diagonal;
+    for (const part of [lines, tag, picture]) if (part) part.visible = clear;
   });
   return group;
 }
@@ -176,7 +181,7 @@ function makeStage(data, on) {
   const sun = new THREE.DirectionalLight("#ffffff", 1.6);
   sun.position.set(0.4, -0.6, 1);
   world.add(new THREE.AmbientLight("#ffffff", 1.9), sun);
-  const layer = { proxies: makeProxies(data, diagonal), boxes: makeBoxes(data), cameras: makeCameras(data), grid: makeGrid(data, diagonal) };
+  const layer = { proxies: makeProxies(data, diagonal), boxes: makeBoxes(data), cameras: makeCameras(data, diagonal), grid: makeGrid(data, diagonal) };
   if (data.cloud) layer.points = makeCloud(data.cloud, diagonal);
   world.add(...Object.values(layer));
 
@@ -292,6 +297,7 @@ function makeStage(data, on) {
     if (!dirty) return;  // nothing moved: leave the battery alone
     dirty = false;
     layer.grid.userData.face(camera.position);
+    layer.cameras.userData.step_aside(camera.position);
     renderer.render(world, camera);
     labels.render(world, camera);
   });
@@ -304,9 +310,7 @@ function makeStage(data, on) {
     lookFrom(t) {
       const eye = new THREE.Vector3(...data.frames[t].centre), ahead = new THREE.Vector3();
       for (const corner of data.frames[t].corners) ahead.add(new THREE.Vector3(...corner).sub(eye));
-      ahead.normalize();
-      // A step behind the camera, so that its own picture does not fill the view.
-      flyTo(eye.clone().addScaledVector(ahead, -0.1 * diagonal), eye.clone().addScaledVector(ahead, 0.3 * diagonal));
+      flyTo(eye, eye.clone().addScaledVector(ahead.normalize(), 0.3 * diagonal));
     },
     toggle(name, visible) {
       layer[name].visible = visible;
