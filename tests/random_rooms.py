@@ -11,7 +11,7 @@ import torch
 from proxy3d.geometry import look_at
 from proxy3d.spacespan.room import Room, RoomObject
 
-COLOURS = ("white", "black", "gray", "brown", "red", "blue", "green", "yellow", "orange", "beige")
+COLOURS = ("white", "black", "grey", "brown", "red", "blue", "green", "yellow", "orange", "beige")
 # category: share of rooms of any kind, most per room, width, depth, height in metres
 FLOOR = {
     "chair": (0.7, 5, 0.5, 0.5, 0.9),

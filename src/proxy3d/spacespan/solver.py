@@ -54,15 +54,14 @@ class Facts:
         return found[0]
 
     def holds(self, relation: str, i: int, j: int) -> bool:
-        """Whether object i is on / in / under object j by their boxes: inside its footprint, and resting above its foot or level with it."""
+        """Whether object i is on / in / under object j by their boxes: inside its footprint, under it if on the floor and else on or in it."""
         host = self.objects[j]
         turn = np.array([[math.cos(host.yaw_rad), math.sin(host.yaw_rad)], [-math.sin(host.yaw_rad), math.cos(host.yaw_rad)]])
         offset = np.abs(turn @ (self.centre_m[i, :2] - self.centre_m[j, :2]))
         if (offset > self.size_m[j, :2] / 2 + 0.06).any():
             return False
-        bottom, foot = self.centre_m[i, 2] - self.size_m[i, 2] / 2, self.centre_m[j, 2] - self.size_m[j, 2] / 2
-        above = bottom >= foot + min(0.1, 0.5 * self.size_m[j, 2])
-        return not above if relation == "under" else above
+        on_floor = self.centre_m[i, 2] - self.size_m[i, 2] / 2 < 0.05
+        return bool(on_floor == (relation == "under"))
 
     def apart(self, i: int, j: int) -> float:
         return float(np.linalg.norm(self.centre_m[i, :2] - self.centre_m[j, :2]))

@@ -76,9 +76,7 @@ def count(view: View, rng: Random) -> Iterator[Record]:
     groups = {**view.several, **{c: [o] for c, o in view.unique.items()}}
     for category in drawn(rng, [(c, len(group) ** 2) for c, group in groups.items() if len(group) <= MOST]):
         group = groups[category]
-        yield view.record(
-            "count", rng.choice(COUNT).format(many=words.plural(category)), str(len(group)), "number", subject=category, targets=group
-        )
+        yield view.record("count", rng.choice(COUNT).format(many=words.plural(category)), str(len(group)), "number", subject=category, targets=group)
 
 
 def colour(view: View, rng: Random) -> Iterator[Record]:

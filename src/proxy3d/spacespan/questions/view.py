@@ -79,9 +79,10 @@ class View:
 
     @cached_property
     def supported(self) -> list[RoomObject]:
-        """Seen objects that are on, in or under another seen object, and whose boxes say so too."""
-        held = [o for o in self.seen if o.relation in ("on", "in", "under") and o.support in self.by_id]
-        return [o for o in held if self.over(o, self.by_id[o.support], 0.05)]
+        """Seen objects that are on, in or under another seen object, in words people use, and whose boxes say so too."""
+        held = [(o, self.by_id[o.support]) for o in self.seen if o.relation in ("on", "in", "under") and o.support in self.by_id]
+        said = [(o, host) for o, host in held if not (o.relation == "in" and host.category in words.NO_INSIDE)]
+        return [o for o, host in said if self.over(o, host, 0.05) and (o.centre_m[2] - o.size_m[2] / 2 < 0.05) == (o.relation == "under")]
 
     def support_facts(self, triples: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[bool, RoomObject, RoomObject]]:
         """Which (category, relation, category) can be asked about here, whether each is true, and its two objects.

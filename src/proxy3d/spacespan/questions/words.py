@@ -17,8 +17,23 @@ IRREGULAR = {
     "person": "people",
 }
 MASS = {"food", "bread", "fruit", "cutlery", "crockery", "laundry", "clothing", "firewood", "cheese", "paper", "lego"}
-PLURAL_ONLY = {"curtains", "blinds", "stairs", "scissors", "clothes", "books", "toiletries", "shoes", "glasses", "headphones", "drawers", "weights"}
-COLOURLESS = {"window", "mirror", "glass", "shower", "picture", "painting", "poster"}
+PLURAL_ONLY = {
+    "curtains",
+    "blinds",
+    "stairs",
+    "scissors",
+    "clothes",
+    "books",
+    "toiletries",
+    "shoes",
+    "glasses",
+    "headphones",
+    "drawers",
+    "weights",
+    "flowers",
+}
+COLOURLESS = {"window", "mirror", "glass", "shower", "picture", "picture frame", "painting", "poster", "aquarium", "flowers"}
+NO_INSIDE = {"table", "coffee table", "desk", "bench", "chair"}  # a book on the lower board of a desk is hardly "in the desk"
 A_DESPITE_VOWEL = ("uni", "use", "uti", "uri", "euro", "ukulele", "one")
 AN_DESPITE_CONSONANT = ("hour", "heir", "honest")
 
@@ -26,41 +41,58 @@ AN_DESPITE_CONSONANT = ("hour", "heir", "honest")
 # Whatever ends in the broader word ("coffee table") is covered by a rule.
 BROADER = {
     "armchair": ("chair",),
+    "wheelchair": ("chair",),
     "stool": ("chair",),
-    "bench": ("chair", "stool"),
+    "ottoman": ("stool", "chair"),
+    "bench": ("chair", "stool", "table"),
     "bookcase": ("shelf", "cabinet"),
     "bookshelf": ("shelf", "bookcase"),
     "shelf": ("bookcase",),
-    "dresser": ("cabinet", "drawers", "bedside table"),
+    "dresser": ("cabinet", "drawers", "chest", "bedside table"),
+    "chest": ("box", "cabinet", "dresser"),
     "wardrobe": ("cabinet", "dresser"),
-    "tv stand": ("cabinet", "table"),
+    "tv stand": ("cabinet", "table", "sideboard"),
     "bedside table": ("cabinet", "dresser"),
     "sideboard": ("cabinet", "dresser"),
     "desk": ("table",),
     "crib": ("bed",),
+    "mattress": ("bed",),
     "mug": ("cup",),
     "cup": ("mug", "glass"),
     "glass": ("cup",),
     "bowl": ("plate", "cup"),
-    "jar": ("vase", "bottle"),
-    "vase": ("jar", "flower"),
+    "pot": ("bowl", "kettle"),
+    "kettle": ("pot",),
+    "jar": ("vase", "bottle", "pot"),
+    "vase": ("jar", "flower", "flowers"),
+    "flower": ("plant",),
+    "flowers": ("plant", "vase"),
+    "plant": ("flower", "flowers"),
+    "christmas tree": ("plant",),
     "laptop": ("computer",),
-    "computer": ("monitor",),
+    "computer": ("monitor", "tv"),
     "monitor": ("tv", "computer"),
-    "oven": ("stove",),
-    "stove": ("oven",),
-    "chandelier": ("lamp", "ceiling light"),
+    "stereo": ("speaker",),
+    "oven": ("stove", "cooktop"),
+    "stove": ("oven", "cooktop"),
+    "cooktop": ("stove", "oven"),
+    "chandelier": ("lamp", "ceiling light", "light"),
     "ceiling light": ("lamp", "light"),
-    "lamp": ("light",),
+    "wall light": ("lamp", "light"),
+    "lamp": ("light", "desk lamp", "floor lamp"),
     "washbasin": ("sink",),
-    "kitchen sink": ("washbasin",),
     "sink": ("washbasin",),
+    "shower head": ("shower",),
     "picture": ("painting", "poster"),
+    "picture frame": ("picture", "painting", "poster"),
     "painting": ("picture", "poster"),
     "carpet": ("rug",),
     "rug": ("carpet",),
-    "flower": ("plant",),
-    "plant": ("flower",),
+    "curtain": ("blind",),
+    "blind": ("curtain",),
+    "suitcase": ("bag",),
+    "ball": ("toy",),
+    "basket": ("trash can",),
 }
 NEAR_COLOURS = {
     frozenset(pair.split())
@@ -77,14 +109,18 @@ def broader(category: str) -> set[str]:
     return {" ".join(words[i:]) for i in range(1, len(words))} | set(BROADER.get(category, ()))
 
 
+def head(category: str) -> str:
+    """The noun that takes the plural: "table" of "coffee table", "chest" of "chest of drawers"."""
+    return category.partition(" of ")[0].split()[-1]
+
+
 def countable(category: str) -> bool:
     """Whether "a ..." and "two ...s" make sense."""
-    last = category.split()[-1]
-    return last not in MASS and last not in PLURAL_ONLY
+    return head(category) not in MASS | PLURAL_ONLY
 
 
 def plural_only(category: str) -> bool:
-    return category.split()[-1] in PLURAL_ONLY
+    return head(category) in PLURAL_ONLY
 
 
 def with_article(category: str) -> str:
@@ -97,10 +133,10 @@ def with_article(category: str) -> str:
 
 def plural(category: str) -> str:
     """ "coffee tables", "shelves", "chests of drawers"; unchanged where nothing can be counted."""
-    head, of, rest = category.partition(" of ")
-    if not countable(category) and not of:
+    if not countable(category):
         return category
-    *first, last = head.split()
+    front, of, rest = category.partition(" of ")
+    *first, last = front.split()
     if last in IRREGULAR:
         last = IRREGULAR[last]
     elif last.endswith(("s", "x", "z", "ch", "sh")):
@@ -114,6 +150,7 @@ def plural(category: str) -> str:
 
 def near(colour: str, other: str) -> bool:
     """Whether two colour words are the same or easily mixed up under a lamp."""
+    colour, other = colour.replace("grey", "gray"), other.replace("grey", "gray")
     return colour == other or frozenset((colour, other)) in NEAR_COLOURS
 
 
