@@ -107,6 +107,8 @@ def test_int8_survives_extremes():
     assert torch.isfinite(back.feature).all() and torch.equal(back.feature[0], feature[0])
     assert ((back.feature - feature).abs() <= 0.006 * feature.abs().amax(1, keepdim=True)).all()
     torch.testing.assert_close(back.xyz_world_m, far.xyz_world_m, atol=0.002, rtol=0)
+    tiny = dataclasses.replace(scene.proxies, feature=torch.full((3, 4), 127 * 1.4 * 2.0**-133))  # its step is rounded down by much
+    assert (from_bytes(to_bytes(dataclasses.replace(scene, proxies=tiny), "int8")).proxies.feature > 0).all()
     vast = dataclasses.replace(scene.proxies, xyz_world_m=torch.tensor([[1e30, 0, 0], [-1e30, 0, 0], [0, 1, 0]]))
     moved = from_bytes(to_bytes(dataclasses.replace(scene, proxies=vast), "int8")).proxies
     torch.testing.assert_close(moved.xyz_world_m, vast.xyz_world_m, atol=2e25, rtol=0)
