@@ -79,12 +79,19 @@ def splat(
     # Nearest wins: 0.1 mm of depth in the high bits, the index in the low ones, so that ties do not depend on threads.
     key = ((depth[index] * 1e4).long() << 32) | index
     empty = torch.iinfo(torch.int64).max
-    buffer = torch.full((HEIGHT_PX * WIDTH_PX,), empty, dtype=torch.int64)
-    x, y, radius = pixel[index, 0].long(), pixel[index, 1].long(), radius[index]
-    for dy in range(-MAX_SPLAT_PX, MAX_SPLAT_PX + 1):
-        for dx in range(-MAX_SPLAT_PX, MAX_SPLAT_PX + 1):
-            drawn = (radius >= max(abs(dx), abs(dy))) & (x + dx >= 0) & (x + dx < WIDTH_PX) & (y + dy >= 0) & (y + dy < HEIGHT_PX)
-            buffer.scatter_reduce_(0, (y[drawn] + dy) * WIDTH_PX + x[drawn] + dx, key[drawn], "amin")
+    # A margin around the picture, so that a square that sticks out needs no test and is cut off afterwards.
+    margin = 2 * MAX_SPLAT_PX
+    row = WIDTH_PX + 2 * margin
+    buffer = torch.full(((HEIGHT_PX + 2 * margin) * row,), empty, dtype=torch.int64)
+    at, radius = (pixel[index, 1].long() + margin) * row + pixel[index, 0].long() + margin, radius[index]
+    for ring in range(MAX_SPLAT_PX + 1):
+        large = radius >= ring
+        at, radius, key = at[large], radius[large], key[large]
+        for dy in range(-ring, ring + 1):
+            for dx in range(-ring, ring + 1):
+                if max(abs(dx), abs(dy)) == ring:
+                    buffer.scatter_reduce_(0, at + dy * row + dx, key, "amin")
+    buffer = buffer.view(-1, row)[margin:-margin, margin:-margin].flatten()
     hit = buffer != empty
     winner = buffer[hit] & 0xFFFFFFFF
     colour, distance = torch.zeros(HEIGHT_PX * WIDTH_PX, 3), torch.zeros(HEIGHT_PX * WIDTH_PX)
