@@ -131,3 +131,14 @@ def inside_box(xyz_world_m: Float[Tensor, "n 3"], box: Box, margin_m: float = 0.
     """(n,) booleans: which points lie in the box grown by a margin on every side."""
     local = (xyz_world_m - torch.tensor(box.centre_m).to(xyz_world_m)) @ rotation_about_z(box.yaw_rad).to(xyz_world_m)
     return (local.abs() <= torch.tensor(box.size_m).to(xyz_world_m) / 2 + margin_m).all(-1)
+
+
+def fourier(xyz: Float[Tensor, "*b 3"], octaves: int = 5) -> Float[Tensor, "*b 33"]:
+    """Sines and cosines of coordinates at wavelengths of 8 m down to 0.5 m, beside the coordinates themselves.
+
+    Fixed frequencies as in Mildenhall et al. 2020 (arXiv 2003.08934, eq. 4), in metres rather than in a unit cube,
+    so that a distance means the same in every room.
+    """
+    frequency = 2 * math.pi / 8 * 2.0 ** torch.arange(octaves, dtype=xyz.dtype)
+    angle = (xyz[..., None] * frequency).flatten(-2)
+    return torch.cat([xyz, angle.sin(), angle.cos()], -1)

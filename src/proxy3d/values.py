@@ -214,13 +214,14 @@ class Scene:
     time_s: Float[Tensor, "T"]
     frame_name: tuple[str, ...]
     world_from_capture: Float[Tensor, "4 4"]  # from the capture's own world: turns z up and scales to metres
+    room_from_world: Float[Tensor, "4 4"]  # to the frame models think in: floor below the first camera, y along the walls
     encoders: dict[str, str]  # role -> "name sha256:..."
     provenance: dict[str, object] = field(default_factory=dict)  # JSON-able
     preview: Preview | None = None
 
     def __post_init__(self):
         t = len(self.time_s)
-        check_shape(self, world_from_camera=(t, 4, 4), intrinsics_px=(t, 3, 3), time_s=(t,), world_from_capture=(4, 4))
-        check_finite(self, "world_from_camera", "intrinsics_px", "world_from_capture")
+        check_shape(self, world_from_camera=(t, 4, 4), intrinsics_px=(t, 3, 3), time_s=(t,), world_from_capture=(4, 4), room_from_world=(4, 4))
+        check_finite(self, "world_from_camera", "intrinsics_px", "world_from_capture", "room_from_world")
         if len(self.frame_name) != t or self.proxies.seen.shape[1] != t:
             raise ValueError(f"Scene: {t} times, {len(self.frame_name)} frame names and {self.proxies.seen.shape[1]} columns of seen must agree")

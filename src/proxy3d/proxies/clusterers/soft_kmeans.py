@@ -70,10 +70,15 @@ class SoftKMeans(nn.Module):
             BadInput: no points, or a budget below 1.
         """
         points, count = prepared(points, budget)
+        return pool_hard(points, self.owners(points, count), count, frames)
+
+    @torch.no_grad()
+    def owners(self, points: Points, count: int) -> Int[Tensor, "L"]:
+        """Which proxy each point ends up in; nobody is left without a point. `count` is at most the number of points."""
         share, u, centre, _ = self._rounds(points.feature, points.xyz_world_m, points.weight, count)
         owner = share.argmax(1)
         misfit = (u - centre[owner]).square().sum(1) * pull(usable_weight(points.weight))
-        return pool_hard(points, fill_empty(owner, misfit, count), count, frames)
+        return fill_empty(owner, misfit, count)
 
     def _rounds(self, feature: Tensor, xyz: Tensor, weight: Tensor, budget: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Shares of the last round, u, the centres those shares were measured against, and the seeds."""

@@ -1,0 +1,126 @@
+"""The whole reader: scene tokens and a question go in, words and pointed-at proxies come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from proxy3d.answers.fusion import Fusion, GatedCrossAttention, PointingHead
+from proxy3d.answers.language_models.llama import LlamaHost, add_low_rank
+from proxy3d.tokens.project import SceneNumbers, SceneTokens
+
+
+@dataclass(frozen=True)
+class ReaderSettings:
+    """Sizes of a SpatialReader."""
+
+    language_model: str = "smollm2"
+    proxy_dim: int = 96
+    width: int = 256
+    heads: int = 8
+    scene_layers: int = 2
+    fusion_layers: int = 3
+    tap: int = 16  # language-model layers that a question goes through before it sees the scene
+    cross_every: int = 3  # from the tap on, every n-th layer reads what the proxies make of the question
+    rank: int = 8  # of the low-rank additions that stage 3 learns
+    categories: tuple[str, ...] = ()  # words of the object head
+
+
+class SpatialReader(nn.Module):
+    """A frozen language model that sees proxies twice: as tokens in its sequence and through gated cross-attention.
+
+    - `scene`: proxies -> scene tokens, which also name and box themselves without any question (`name_objects`)
+    - `show`: scene tokens go through the language model as the start of its sequence
+    - `listen`: a question goes through the layers below the tap, on its own: what it asks does not depend on the scene, so
+      training and a server can compute it once per question
+    - `fuse`, `point`: scene tokens read the half-understood question; each proxy says whether it is meant
+    - `speak`: the layers above the tap see the shown tokens by ordinary attention and the fused ones by gated
+      cross-attention, and go on to the answer
+
+    With all gates at 0 cross-attention changes nothing at all.
+    """
+
+    def __init__(self, host: LlamaHost, settings: ReaderSettings):
+        super().__init__()
+        self.host, self.settings = host, settings
+        s = settings
+        self.tap = min(s.tap, host.layers // 2)
+        self.tokens = SceneTokens(s.proxy_dim, s.width, s.scene_layers, s.heads)
+        self.to_host = nn.Linear(s.width, host.dim)
+        self.category = nn.Linear(s.width, len(s.categories) + 1)  # the last one: nothing, walls and floor
+        self.object_box = PointingHead(s.width)
+        self.fusion = Fusion(host.dim, s.width, s.fusion_layers, s.heads)
+        self.pointing = PointingHead(s.width)
+        self.summary = nn.Linear(s.width, host.dim)  # what the scene would answer, as a word embedding; stage 2 learns through it
+        crossed = range(self.tap, host.layers, s.cross_every)
+        self.cross = nn.ModuleDict({str(layer): GatedCrossAttention(host.dim, s.width, s.heads) for layer in crossed})
+        with torch.no_grad():  # visual tokens must start at the length of word embeddings, or the first layers drown in them
+            self.to_host.weight.mul_(float(host.body.embed_tokens.weight.norm(dim=1).mean()) / host.dim**0.5)
+
+    def adapt(self) -> None:
+        """Add the low-rank matrices that stage 3 trains, above the tap; the output does not change until it does."""
+        add_low_rank(self.host, self.settings.rank, range(self.tap, self.host.layers))
+
+    def scene(self, numbers: SceneNumbers) -> Float[Tensor, "1+K W"]:
+        """Tokens of one scene; token 0 is the viewer."""
+        return self.tokens(numbers.feature[None], numbers.place[None], numbers.viewer[None])[0]
+
+    def name_objects(self, tokens: Float[Tensor, "1+K W"], xyz_room_m: Float[Tensor, "K 3"]) -> tuple[Float[Tensor, "K C"], Float[Tensor, "K 6"]]:
+        """Category logits of each proxy, and the box of the object it belongs to (centre, size; room frame, metres)."""
+        return self.category(tokens[1:]), self.object_box(tokens[None, 1:], xyz_room_m[None])[1][0]
+
+    def show(self, tokens: Float[Tensor, "1+K W"]) -> object:
+        """Run the scene tokens through the language model; returns its memory of them (keys and values above the tap)."""
+        hidden = self.to_host(tokens)[None]
+        rotary = self.host.rotary(hidden, torch.arange(len(tokens))[None])
+        hidden = self.host.run(hidden, range(self.tap), None, rotary)
+        cache = self.host.new_cache()
+        self.host.run(hidden, range(self.tap, self.host.layers), None, rotary, cache)
+        return cache
+
+    @torch.no_grad()
+    def listen(self, ids: Int[Tensor, "Q n"], shown: int, *, past: int = 0, cache: object | None = None) -> Float[Tensor, "Q n E"]:
+        """Words after the layers below the tap. Questions are padded on the right; `shown` scene tokens come before in position."""
+        hidden = self.host.embed(ids)
+        rotary = self.host.rotary(hidden, torch.arange(shown + past, shown + past + ids.shape[1])[None])
+        return self.host.run(hidden, range(self.tap), None, rotary, cache)
+
+    def fuse(self, tokens: Float[Tensor, "1+K W"], words: Float[Tensor, "Q n E"], is_question: Bool[Tensor, "Q n"]) -> Float[Tensor, "Q 1+K W"]:
+        """Scene tokens in the light of each question."""
+        return self.fusion(tokens[None].expand(len(words), -1, -1), words, is_question)
+
+    def point(self, fused: Float[Tensor, "Q 1+K W"], xyz_room_m: Float[Tensor, "K 3"]) -> tuple[Float[Tensor, "Q K"], Float[Tensor, "Q K 6"]]:
+        """Logit that each proxy belongs to what the question is about, and the box of that object (room frame, metres)."""
+        return self.pointing(fused[:, 1:], xyz_room_m[None])
+
+    def speak(
+        self,
+        words: Float[Tensor, "Q n E"],
+        fused: Float[Tensor, "Q 1+K W"],
+        cache: object,
+        *,
+        past: int = 0,
+    ) -> Float[Tensor, "Q n E"]:
+        """Hidden states after the last layer; `cache` comes from `show`, repeated Q times, and grows by n words."""
+        count, n, _ = words.shape
+        shown = fused.shape[1]
+        start = shown + past
+        rotary = self.host.rotary(words, torch.arange(start, start + n)[None])
+        mask = torch.ones(n, start + n, dtype=torch.bool).tril(start)[None, None].expand(count, 1, -1, -1)
+        hidden = words
+        for layer in range(self.tap, self.host.layers):
+            if str(layer) in self.cross:
+                hidden = hidden + self.cross[str(layer)](hidden, fused)
+            hidden = self.host.run(hidden, range(layer, layer + 1), mask, rotary, cache)
+        return hidden
+
+
+def pad(rows: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "Q n"], Bool[Tensor, "Q n"]]:
+    """Token ids side by side, padded with 0 on the right, and which of them are real."""
+    longest = max(len(r) for r in rows)
+    real = torch.tensor([[i < len(r) for i in range(longest)] for r in rows])
+    return torch.tensor([list(r) + [0] * (longest - len(r)) for r in rows]), real

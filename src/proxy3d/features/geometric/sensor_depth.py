@@ -1,0 +1,73 @@
+"""Where each patch is, from a depth sensor and known cameras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from proxy3d.errors import BadInput
+from proxy3d.features.grid import Grid
+from proxy3d.geometry import resized_intrinsics, transform, unproject
+from proxy3d.values import Clip, Geometry, Scale
+
+
+@dataclass(frozen=True)
+class SensorDepth:
+    """The mean of a patch's nearer surface.
+
+    A patch that straddles an edge would have its mean float in the air between two surfaces, so only the pixels within
+    `spread` (relative) of the patch's lower-quartile depth count. Confidence is the share of pixels that count.
+    """
+
+    samples: int = 8  # depth samples per patch side
+    spread: float = 0.10
+
+    licence = "Apache-2.0"
+    unit = "metre"
+    hash = "none"
+
+    def __call__(self, clip: Clip, grid: Grid) -> Geometry:
+        """Positions (T, h, w, 3) in the clip's world, in metres.
+
+        Raises:
+            BadInput: depth, poses or intrinsics are missing; says which.
+        """
+        missing = [
+            words
+            for words, value in (("depth", clip.depth_m), ("camera poses", clip.world_from_camera), ("intrinsics", clip.intrinsics_px))
+            if value is None
+        ]
+        if missing:
+            raise BadInput(
+                f"this capture has no {' and no '.join(missing)}: 3D positions need depth, poses and intrinsics "
+                "(depth from pictures alone is not built yet); give an RGB-D capture"
+            )
+        size_px = (grid.w * self.samples, grid.h * self.samples)
+        depth = F.interpolate(clip.depth_m[:, None], size_px[::-1], mode="nearest-exact")[:, 0]
+        intrinsics = resized_intrinsics(clip.intrinsics_px, clip.frame.shape[:1:-1], size_px)
+        xyz_camera = per_patch(unproject(depth, intrinsics), grid)  # (T, h, w, S, 3)
+        counts = nearer_surface(per_patch(depth[..., None], grid)[..., 0], self.spread)
+        share = counts.float().mean(-1)
+        mean = (xyz_camera * counts[..., None]).sum(-2) / counts.sum(-1).clamp_min(1)[..., None]
+        frames = len(mean)
+        xyz_world = transform(clip.world_from_camera, mean.reshape(frames, -1, 3)).reshape(mean.shape)
+        return Geometry(xyz_world, share, Scale(1.0, "sensor", 0.01))
+
+
+def per_patch(value: Float[Tensor, "T a b C"], grid: Grid) -> Float[Tensor, "T h w S C"]:
+    """The S samples of each patch, of a picture whose sides are whole multiples of the grid's."""
+    t, rows, columns, c = value.shape
+    s, r = rows // grid.h, columns // grid.w
+    return value.reshape(t, grid.h, s, grid.w, r, c).permute(0, 1, 3, 2, 4, 5).reshape(t, grid.h, grid.w, s * r, c)
+
+
+def nearer_surface(depth: Float[Tensor, "T h w S"], spread: float) -> Tensor:
+    """(T, h, w, S) booleans: the valid samples within `spread` (relative) of each patch's lower-quartile depth."""
+    valid = depth > 0
+    ordered = torch.where(valid, depth, torch.inf).sort(-1).values
+    quartile = ordered.gather(-1, (valid.sum(-1, keepdim=True) // 4).clamp_max(depth.shape[-1] - 1))
+    return valid & ((depth - quartile).abs() <= spread * quartile.where(quartile.isfinite(), torch.zeros(())))

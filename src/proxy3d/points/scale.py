@@ -1,0 +1,30 @@
+"""The one place where coordinates become metric; it refuses when nobody knows how long a metre is."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from proxy3d.errors import BadInput
+from proxy3d.values import Geometry, Scale
+
+NOMINAL_DISTANCE_M = 2.5  # what an unknown scale makes of the median distance from a camera to what it sees
+
+
+def settle_scale(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"], *, allow_unknown: bool) -> Scale:
+    """The scale of a geometry; without one, a nominal scale if the caller agrees to lose metres.
+
+    The nominal scale puts the median camera distance at 2.5, so that position encodings see familiar numbers. Its
+    source is "unknown", and from then on no answer is stated in metres.
+
+    Raises:
+        BadInput: no scale and `allow_unknown` is False.
+    """
+    if geometry.scale is not None:
+        return geometry.scale
+    if not allow_unknown:
+        raise BadInput("the capture's unit is unknown: pass --scale unknown to go on without metres, or --metres-per-unit VALUE")
+    seen = geometry.confidence > 0
+    distance = (geometry.xyz_world - camera_xyz[:, None, None]).norm(dim=-1)[seen]
+    median = float(distance.median()) if len(distance) else 1.0
+    return Scale(NOMINAL_DISTANCE_M / max(median, 1e-9), "unknown", float("inf"))

@@ -1,0 +1,136 @@
+"""Stage 1: patches of one object move together, so that clusters become objects and stay put."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from proxy3d.geometry import rotation_about_z
+from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.encoder import ProxyEncoder, salient
+from proxy3d.training.patches import RoomPatches
+
+
+@dataclass(frozen=True)
+class RoomTruth:
+    """What stage 1 is told about a room, by instance id (row 0 = walls and floor)."""
+
+    category: Int[Tensor, "I"]  # index into the category words; the last index = none
+    rgb: Float[Tensor, "I 3"]  # mean colour seen
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """How stage 1 looks at a room."""
+
+    rooms: int = 6  # per step
+    patches: int = 768  # drawn from each
+    proxies: int = 32
+    temperature: float = 0.1
+    anchors: int = 192
+    depth_noise: float = 0.04  # largest relative noise of a clip
+    weight_cluster: float = 1.0
+    weight_category: float = 0.5
+    weight_salience: float = 0.3
+    weight_colour: float = 1.0
+
+
+class ClusterTeacher(nn.Module):
+    """The proxy encoder and the clusterer, with heads that exist only while training."""
+
+    def __init__(self, encoder: ProxyEncoder, clusterer: SoftKMeans, categories: int):
+        super().__init__()
+        self.encoder, self.clusterer = encoder, clusterer
+        self.category = nn.Linear(encoder.settings.out_dim, categories + 1)
+        self.colour = nn.Linear(encoder.settings.out_dim, 3)
+
+
+class ClusterObjective:
+    """Instance-contrastive loss, purity of soft clusters, category, colour and salience (method.md 4.1, with true instances)."""
+
+    def __init__(self, teacher: ClusterTeacher, rooms: Sequence[tuple[RoomPatches, RoomTruth]], settings: ClusterSettings, seed: int):
+        self.teacher, self.rooms, self.settings, self.seed = teacher, rooms, settings, seed
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        return dict(self.teacher.named_parameters())
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        chosen = torch.randint(len(self.rooms), (self.settings.rooms,), generator=generator).tolist()
+        drawn = [draw(self.rooms[i][0], self.settings, generator) for i in chosen]
+        feature, rgb, xyz, weight, instance = (torch.stack(column) for column in zip(*drawn, strict=True))
+        out, salience = self.teacher.encoder(feature, rgb, xyz, weight)
+        category = torch.stack([self.rooms[c][1].category[i] for c, i in zip(chosen, instance, strict=True)])
+        colour = torch.stack([self.rooms[c][1].rgb[i] for c, i in zip(chosen, instance, strict=True)])
+        counts = balanced(instance, weight)
+        thing = instance > 0
+        parts = {
+            "contrast": torch.stack([self._contrast(out[b], instance[b], counts[b], generator) for b in range(len(chosen))]).mean(),
+            "cluster": self._cluster(out, xyz, salient(weight, salience), instance, counts) * self.settings.weight_cluster,
+            "category": (F.cross_entropy(self.teacher.category(out).flatten(0, 1), category.flatten(), reduction="none") * counts.flatten()).sum()
+            / len(chosen)
+            * self.settings.weight_category,
+            "salience": F.binary_cross_entropy_with_logits(salience, thing.float()) * self.settings.weight_salience,
+            "colour": ((self.teacher.colour(out) - colour).abs().mean(-1) * counts * thing).sum() / len(chosen) * self.settings.weight_colour,
+        }
+        return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
+
+    def _contrast(self, out: Tensor, instance: Tensor, counts: Tensor, generator: torch.Generator) -> Tensor:
+        """Supervised contrastive loss (Khosla et al. 2020, arXiv 2004.11362, eq. 2) in the space the clusterer compares meanings in."""
+        meaning = F.normalize(F.linear(F.normalize(out, dim=-1), self.teacher.clusterer.meaning_map), dim=-1)
+        anchor = torch.multinomial(counts, min(self.settings.anchors, len(counts)), generator=generator)
+        similar = meaning[anchor] @ meaning.T / self.settings.temperature
+        similar = similar.masked_fill(F.one_hot(anchor, len(counts)).bool(), -30.0)
+        same = (instance[anchor][:, None] == instance[None]) & ~F.one_hot(anchor, len(counts)).bool()
+        log_share = similar - similar.logsumexp(1, keepdim=True)
+        return -((log_share * same).sum(1) / same.sum(1).clamp_min(1)).mean()
+
+    def _cluster(self, out: Tensor, xyz: Tensor, weight: Tensor, instance: Tensor, counts: Tensor) -> Tensor:
+        """Mean surprise of finding a patch's own object in the proxy it goes to; every object counts the same."""
+        share, _ = self.teacher.clusterer.assign(out, xyz, weight, self.settings.proxies)
+        label = F.one_hot(instance, int(instance.max()) + 1).to(share)
+        mass = share * weight[..., None]
+        made_of = torch.einsum("blk,bli->bki", mass, label) / mass.sum(1)[..., None].clamp_min(1e-6)
+        own = torch.einsum("blk,bki,bli->bl", share, made_of, label)
+        return -(counts * own.clamp_min(1e-4).log()).sum(1).mean()
+
+
+def balanced(instance: Int[Tensor, "B L"], weight: Float[Tensor, "B L"]) -> Float[Tensor, "B L"]:
+    """Patch weights that sum to 1 per room, where an object of n patches weighs sqrt(n) and the walls a fifth of all things."""
+    label = F.one_hot(instance, int(instance.max()) + 1).float()
+    size = label.sum(1)
+    per_object = size.clamp_min(1).rsqrt()
+    counts = torch.einsum("bli,bi->bl", label, per_object) * (weight > 0)
+    thing = instance > 0
+    things, walls = (counts * thing).sum(1, keepdim=True), (counts * ~thing).sum(1, keepdim=True)
+    counts = torch.where(thing, counts, counts * 0.2 * things / walls.clamp_min(1e-6))
+    return counts / counts.sum(1, keepdim=True).clamp_min(1e-6)
+
+
+def draw(room: RoomPatches, settings: ClusterSettings, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """A random part of a room's patches, as a worse sensor might have seen them: noise, holes, a turn, a mirror image."""
+    index = torch.randperm(len(room.instance), generator=generator)[: settings.patches]
+    picked = replace(room, **{k: getattr(room, k)[index] for k in ("feature", "rgb", "xyz_room_m", "weight", "frame", "instance")})
+    xyz = noisy(picked, settings.depth_noise, generator)
+    turn, mirror, drop = torch.rand(3, generator=generator).tolist()
+    xyz = xyz @ rotation_about_z((turn - 0.5) * 0.35).T
+    if mirror < 0.5:
+        xyz = xyz * torch.tensor([-1.0, 1.0, 1.0])
+    weight = picked.weight * (torch.rand(len(index), generator=generator) > 0.25 * drop)
+    short = settings.patches - len(index)
+    columns = (picked.feature.float(), picked.rgb, xyz, weight, picked.instance)
+    return tuple(F.pad(c, (0, 0, 0, short) if c.ndim == 2 else (0, short)) for c in columns)
+
+
+def noisy(room: RoomPatches, largest: float, generator: torch.Generator) -> Float[Tensor, "L 3"]:
+    """Positions as a noisy depth sensor gives them: each frame has its own bias, each patch its own error, along the ray."""
+    level = float(torch.rand(1, generator=generator)) * largest
+    bias = torch.randn(len(room.camera_room_m), generator=generator)[room.frame] * level / 3
+    error = torch.randn(len(room.frame), generator=generator) * level
+    origin = room.camera_room_m[room.frame]
+    return origin + (room.xyz_room_m - origin) * (1 + bias + error)[:, None]

@@ -1,0 +1,77 @@
+"""Patches of rendered rooms with their true objects: computed once by the frozen encoders, then read many times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from proxy3d.features.geometric.sensor_depth import SensorDepth, nearer_surface, per_patch
+from proxy3d.features.grid import Grid, grid_for
+from proxy3d.geometry import transform
+from proxy3d.points.lift import lift
+from proxy3d.points.upright import patch_normals, room_from_world, wall_yaw
+from proxy3d.spacespan.room_clip import load_clip
+from proxy3d.values import Clip, Semantics
+
+
+@dataclass(frozen=True)
+class RoomPatches:
+    """All patches of one clip that have a position, on the way into the proxy encoder, beside what they truly show."""
+
+    feature: Float[Tensor, "L F"]  # float16
+    rgb: Float[Tensor, "L 3"]
+    xyz_room_m: Float[Tensor, "L 3"]  # in the room's own frame (points.upright)
+    weight: Float[Tensor, "L"]  # confidence
+    frame: Int[Tensor, "L"]
+    instance: Int[Tensor, "L"]  # 0 = walls, floor, ceiling
+    camera_room_m: Float[Tensor, "T 3"]
+    room_from_world: Float[Tensor, "4 4"]
+
+
+def patch_instances(instance: Int[Tensor, "T H W"], depth_m: Float[Tensor, "T H W"], grid: Grid, encoder: SensorDepth) -> Int[Tensor, "T h w"]:
+    """The object that owns most samples of each patch's nearer surface, the surface its position comes from."""
+    size = (grid.h * encoder.samples, grid.w * encoder.samples)
+    depth, label = (F.interpolate(v[:, None].float(), size, mode="nearest-exact")[:, 0, ..., None] for v in (depth_m, instance))
+    near = nearer_surface(per_patch(depth, grid)[..., 0], encoder.spread)
+    votes = F.one_hot(per_patch(label, grid)[..., 0].long(), int(instance.max()) + 1) * near[..., None]
+    return votes.sum(-2).argmax(-1)
+
+
+def patches_of_room(folder: Path, semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
+    """Look at one rendered room with the frozen encoders, in the very steps that `pipeline.encode` takes."""
+    _, clip, instance = load_clip(folder)
+    encoder = SensorDepth()
+    grid = grid_for(clip.frame.shape[3], clip.frame.shape[2])
+    geometry = encoder(clip, grid)
+    points, keep = lift(clip, semantic(clip, grid), geometry, torch.eye(4))
+    camera = clip.world_from_camera[:, :3, 3]
+    frame = room_from_world(points.xyz_world_m, points.weight, wall_yaw(*patch_normals(geometry, camera)), clip.world_from_camera[0])
+    return RoomPatches(
+        feature=points.feature.half(),
+        rgb=points.rgb,
+        xyz_room_m=transform(frame, points.xyz_world_m),
+        weight=points.weight,
+        frame=points.frame,
+        instance=patch_instances(instance, clip.depth_m, grid, encoder)[keep],
+        camera_room_m=transform(frame, camera),
+        room_from_world=frame,
+    )
+
+
+def cached_patches(folder: Path, cache: Path, semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
+    """`patches_of_room`, remembered in `cache` as one safetensors file per room (about 1.4 MB)."""
+    file = Path(cache) / f"{Path(folder).name}.safetensors"
+    if not file.exists():
+        patches = patches_of_room(folder, semantic)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        save_file({f.name: getattr(patches, f.name).contiguous() for f in fields(patches)}, part)
+        part.replace(file)
+    return RoomPatches(**load_file(file))
