@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -86,15 +87,22 @@ def solve(question: str, room: Room, *, lexicon: Iterable[str] = ()) -> Solved:
 
 def parse(question: str, categories: Iterable[str]) -> tuple[str, list[str]]:
     """The question in lower case with its nouns replaced by <0>, <1>, ..., and the categories they stand for; longest words first."""
-    forms = {form: category for category in categories for form in (category.lower(), plural(category).lower())}
-    pattern = r"\b(" + "|".join(re.escape(form) for form in sorted(forms, key=lambda f: (-len(f), f))) + r")\b"
+    forms, pattern = word_forms(frozenset(categories))
     nouns: list[str] = []
 
     def slot(match: re.Match) -> str:
         nouns.append(forms[match.group(1)])
         return f"<{len(nouns) - 1}>"
 
-    return re.sub(pattern, slot, question.lower()) if forms else question.lower(), nouns
+    return pattern.sub(slot, question.lower()), nouns
+
+
+@lru_cache(maxsize=64)
+def word_forms(categories: frozenset[str]) -> tuple[dict[str, str], re.Pattern]:
+    """Singular and plural of each category, and a pattern that finds the longest of them in a text."""
+    forms = {form: category for category in sorted(categories) for form in (category.lower(), plural(category).lower())}
+    longest_first = sorted(forms, key=lambda form: (-len(form), form))
+    return forms, re.compile(r"\b(" + "|".join(map(re.escape, longest_first)) + r")\b" if forms else r"(?!)")
 
 
 def number_after(text: str, *patterns: str) -> float | None:

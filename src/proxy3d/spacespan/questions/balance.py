@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from random import Random
 
 from proxy3d.spacespan.record import Record
 
-# Left or right of two things follows from a coin (relations.left_right): only the whole family needs evening out.
-SYMMETRIC = ("left_right",)
+# Left or right of two things follows from a coin (relations.left_right), and what is said to be on what is too varied to meet often:
+# in these families yes and no are evened out over all, not for every subject.
+SYMMETRIC = ("left_right", "support")
+LEANING = ("support",)  # here for every thing and every host as well
 # The most that one answer may take of an open family, and of one subject in it.
 OPEN_SHARE = {"count": (0.34, 0.5), "colour": (0.2, 0.34), "what_is_at": (0.1, 0.25)}
 
@@ -18,9 +21,10 @@ OPEN_SHARE = {"count": (0.34, 0.5), "colour": (0.2, 0.34), "what_is_at": (0.1, 0
 def balance(records: Sequence[Record], seed: int = 0) -> list[Record]:
     """A subset, in the same order, in which the words of a question say as little as possible about its answer.
 
-    Yes and no: even for every subject ("sofa", "cup on table") and in all. Choices: every option wins as often as it is worth, for
+    Yes and no: even in all and, but for SYMMETRIC families, for every subject ("sofa"). Choices: every option wins as often as it is worth, for
     every thing it is compared for, up to what chance explains. Counts, colours and categories: no answer takes more than OPEN_SHARE
-    of its family nor of its subject. Metres and boxes stay as they are. Deterministic.
+    of its family nor of its subject. Metres and boxes stay as they are. Deterministic. Balance each split by itself:
+    balanced together, what one split has too many of the other has too few of.
     """
     rng = Random(seed)
     kept: set[int] = set()
@@ -28,10 +32,12 @@ def balance(records: Sequence[Record], seed: int = 0) -> list[Record]:
         group = [i for i, r in enumerate(records) if r.family == family]
         rng.shuffle(group)
         kind = records[group[0]].answer_type
+        if family in LEANING:
+            group = even_hints(group, records)
         if kind == "yes_no":
             group = even_answers(group, records)
         elif kind == "choice":
-            group = even_choices(group, records)
+            group = even_hints(group, records)
         elif family in OPEN_SHARE:
             of_family, of_subject = OPEN_SHARE[family]
             group = capped(group, records, lambda r: r.subject, of_subject)
@@ -51,12 +57,18 @@ def even_answers(group: list[int], records: Sequence[Record]) -> list[int]:
 
 
 def hints(record: Record) -> dict[str, float]:
-    """What a record of a choice says for (+) or against (-) each option, given what it is compared for."""
+    """What a record says for (+) or against (-) each thing that a blind reader could lean on.
+
+    Of a choice: each option, given what it is compared for. Of "cup on table": "cup on" and "on table".
+    """
+    if record.answer_type == "yes_no":
+        words = re.split(r" (?=(?:on|in|under) )|(?<= on) |(?<= in) |(?<= under) ", record.subject)
+        return {hint: 1.0 if record.answer == "yes" else -1.0 for hint in (" ".join(words[:2]), " ".join(words[1:]))}
     others = 1 / max(len(record.choices) - 1, 1)
     return {f"{record.subject}: {c}": 1.0 if c == record.answer else -others for c in record.choices}
 
 
-def even_choices(group: list[int], records: Sequence[Record]) -> list[int]:
+def even_hints(group: list[int], records: Sequence[Record]) -> list[int]:
     """Drop, one at a time, the record whose loss helps most, until no loss helps.
 
     A hint may lean by as much as the square root of the number of its records, because fair coins do; the cost is the sum of squares of what
@@ -95,15 +107,15 @@ def even_choices(group: list[int], records: Sequence[Record]) -> list[int]:
 
 
 def capped(group: list[int], records: Sequence[Record], key: Callable[[Record], str], share: float) -> list[int]:
-    """Drop the last records of the most frequent answer of each key until none takes more than its share; one always stays."""
+    """Drop the last records of each key's most frequent answer while it takes more than its share and is ahead of the next; one always stays."""
     by_key: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for i in group:
         by_key[key(records[i])][records[i].answer].append(i)
     kept: set[int] = set()
     for answers in by_key.values():
         while True:
-            largest = max(answers.values(), key=len)
-            if len(largest) <= max(1, share * sum(map(len, answers.values()))):
+            *_, second, largest = [], *sorted(answers.values(), key=len)
+            if len(largest) <= max(1, len(second), share * sum(map(len, answers.values()))):
                 break
             largest.pop()
         kept.update(i for members in answers.values() for i in members)

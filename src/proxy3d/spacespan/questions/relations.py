@@ -34,14 +34,17 @@ LEFT_RIGHT = (
 
 
 def support(view: View, rng: Random) -> Iterator[Record]:
-    """Is the cup on the table? True, or false of a pair that holds elsewhere in the vocabulary; margins in View.support_facts.
+    """Is the cup on the table? Asked of single objects; margins in View.support_facts.
 
-    A triple true in a share p of the rooms where it can be asked is drawn with weight 1 - p when true and p when false.
+    The false ones are of things that are so held, and of hosts that so hold, elsewhere: drawn by the vocabulary's weights, which give
+    each of them as many noes as yeses.
     """
-    share = dict(view.vocabulary.support)
-    facts = view.support_facts(share)
-    yes = drawn(rng, [(triple, 1 - share[triple]) for triple, fact in facts.items() if fact[0]])
-    no = drawn(rng, [(triple, share[triple]) for triple, fact in facts.items() if not fact[0]])
+    weight = dict(view.vocabulary.support)
+    facts = view.support_facts
+    # Without something false to ask instead, a thing or a host would always mean yes.
+    doubtful = {side for thing, relation, host in weight for side in ((thing, relation), (relation, host))}
+    yes = shuffled(rng, [triple for triple, fact in facts.items() if fact[0] and {triple[:2], triple[1:]} <= doubtful])
+    no = drawn(rng, [(triple, weight.get(triple, 0)) for triple, fact in facts.items() if not fact[0]])
     for triple in alternating(rng, yes, no):
         child, relation, parent = triple
         true, a, b = facts[triple]

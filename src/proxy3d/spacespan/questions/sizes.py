@@ -44,8 +44,8 @@ def height(view: View, rng: Random) -> Iterator[Record]:
 
 
 def taller(view: View, rng: Random) -> Iterator[Record]:
-    """Which is taller, the fridge or the desk? Own heights, by a factor of 1.2; things on walls and ceilings are left out (taller or higher?)."""
-    standing = [o for o in view.unique.values() if o.relation in ("floor", "on", "under", "in")]
+    """Which is taller, the fridge or the desk? Own heights, by a factor of 1.2; without what hangs (taller or higher?) or is flat."""
+    standing = [o for o in view.unique.values() if o.relation in ("floor", "on", "under", "in") and o.size_m[2] >= 0.1]
     # Pairs of like height first: between a wardrobe and a cup the words alone decide, and balancing would drop the question again.
     pairs = sorted(combinations(shuffled(rng, standing), 2), key=lambda pair: ratio(*pair) + 0.5 * rng.random())
     for pair in (pair for pair in pairs if ratio(*pair) >= TALLER_RATIO):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from random import Random
 
 from proxy3d.spacespan.questions import words
@@ -25,7 +26,7 @@ class Vocabulary:
     """What a split's rooms can show, counted, so that a question's words alone do not give its answer away."""
 
     presence: tuple[tuple[str, float], ...] = ()  # category, in what share of the rooms it is seen (rooms that leave it open aside)
-    support: tuple[tuple[tuple[str, str, str], float], ...] = ()  # ("cup", "on", "table"), how often true where both can be asked about
+    support: tuple[tuple[tuple[str, str, str], float], ...] = ()  # ("cup", "on", "table"), how readily to ask it where it is false
     colours: tuple[str, ...] = ()
 
     @staticmethod
@@ -40,13 +41,7 @@ class Vocabulary:
             decided = len(views) - unclear[category]
             if decided:
                 presence.append((category, (seen[category] - both[category]) / decided))
-        triples = {(o.category, o.relation, view.by_id[o.support].category) for view in views for o in view.supported}
-        true, asked = Counter(), Counter()
-        for view in views:
-            for triple, (holds, _, _) in view.support_facts(triples).items():
-                asked[triple] += 1
-                true[triple] += holds
-        support = tuple((triple, true[triple] / asked[triple]) for triple in sorted(asked))
+        support = tuple(sorted(false_weights(views).items()))
         return Vocabulary(tuple(presence), support, tuple(sorted({o.colour for view in views for o in view.seen})))
 
     @property
@@ -84,22 +79,22 @@ class View:
         said = [(o, host) for o, host in held if not (o.relation == "in" and host.category in words.NO_INSIDE)]
         return [o for o, host in said if self.over(o, host, 0.05) and (o.centre_m[2] - o.size_m[2] / 2 < 0.05) == (o.relation == "under")]
 
-    def support_facts(self, triples: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[bool, RoomObject, RoomObject]]:
-        """Which (category, relation, category) can be asked about here, whether each is true, and its two objects.
+    @cached_property
+    def support_facts(self) -> dict[tuple[str, str, str], tuple[bool, RoomObject, RoomObject]]:
+        """Which (category, relation, category) are clearly true or false here, and of which two objects.
 
         False is only said of clear cases: the thing is held by something else, in no chain that leads to the other one, and lies
         at least 0.1 m outside its footprint; or it is on it and the question says under, or the other way round.
         """
         facts = {}
-        for child, relation, parent in triples:
-            a, b = self.unique.get(child), self.unique.get(parent)
-            if a is None or b is None or a is b:
-                continue
+        for a, b in permutations(self.unique.values(), 2):
             if a.support == b.id:
-                if a in self.supported and (a.relation == relation or {a.relation, relation} in ({"on", "under"}, {"in", "under"})):
-                    facts[child, relation, parent] = (a.relation == relation, a, b)
-            elif b.id not in self.chain(a) and a.id not in self.chain(b) and self.gap(a, b) >= 0.1:
-                facts[child, relation, parent] = (False, a, b)
+                said = {"on": ("on", "under"), "in": ("in", "under"), "under": ("under", "on", "in")}[a.relation] if a in self.supported else ()
+            else:
+                apart = b.id not in self.chain(a) and a.id not in self.chain(b) and self.gap(a, b) >= 0.1
+                said = ("on", "in", "under") if apart else ()
+            for relation in said:
+                facts[a.category, relation, b.category] = (a.support == b.id and a.relation == relation, a, b)
         return facts
 
     def chain(self, o: RoomObject) -> set[int]:
@@ -191,6 +186,23 @@ class View:
             boxes=tuple(rounded(o) for o in targets) if answer_type == "boxes" else (),
             chance=1 / guesses if guesses else None,
         )
+
+
+def false_weights(views: Sequence[View]) -> dict[tuple[str, str, str], float]:
+    """For each (thing, relation, host) that is false in some room: the weight that gives things and hosts as many noes as yeses.
+
+    Only things that are so held, and hosts that so hold, somewhere in these rooms: "is the bed in the cup" asks nothing.
+    """
+    true, false = Counter(), Counter()
+    facts = [(triple, fact[0]) for view in views for triple, fact in view.support_facts.items()]
+    for (thing, relation, host), holds in facts:
+        if holds:
+            true.update([(thing, relation), (relation, host)])
+    for (thing, relation, host), holds in facts:
+        if not holds and true[thing, relation] and true[relation, host]:
+            false.update([(thing, relation), (relation, host), (thing, relation, host)])
+    odds = {side: true[side] / count for side, count in false.items() if len(side) == 2}
+    return {triple: odds[triple[:2]] * odds[triple[1:]] for triple in false if len(triple) == 3}
 
 
 def local(xyz_m: Sequence[float], o: RoomObject) -> tuple[float, float]:
