@@ -23,8 +23,8 @@ def balance(records: Sequence[Record], seed: int = 0) -> list[Record]:
 
     Yes and no: even in all and, but for SYMMETRIC families, for every subject ("sofa"). Choices: every option wins as often as it is worth, for
     every thing it is compared for, up to what chance explains. Counts, colours and categories: no answer takes more than OPEN_SHARE
-    of its family nor of its subject, unless the next one is as frequent. Metres and boxes stay as they are. Deterministic. Balance each split by itself:
-    balanced together, what one split has too many of the other has too few of.
+    of its family nor of its subject, unless the next one is as frequent. Metres and boxes stay as they are. Deterministic.
+    Balance each split by itself: balanced together, what one split has too many of the other has too few of.
     """
     rng = Random(seed)
     kept: set[int] = set()
