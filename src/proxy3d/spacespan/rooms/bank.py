@@ -26,13 +26,14 @@ import numpy as np
 
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.rooms.categories import category_of, mount_of
-from proxy3d.spacespan.rooms.decimate import LARGEST_DEVIATION, crease_normals, cut_out, face_budget, face_normals, level_area, simplify
+from proxy3d.spacespan.rooms.decimate import FEWEST_FACES, crease_normals, cut_out, face_budget, face_normals, level_area, simplify
 from proxy3d.spacespan.rooms.model import Model
 from proxy3d.spacespan.rooms.splits import Shape, signature, splits
 from proxy3d.spacespan.rooms.sweethome import LICENCES, Entry, archives, decode_image, read_catalogue, read_mesh
 
 FORMAT = 1
 TEXTURE_PX = 256
+LOWEST_SUPPORT_M = 0.03  # lower is a foot or the bottom itself
 MOST_FACES = 15000  # a model that cannot be simplified to this many triangles is left out
 SPLITS = ("train", "val", "test")
 
@@ -160,8 +161,8 @@ def make_model(entry: Entry, category: str) -> Model:
                 layer_of[texture] = (len(textures), picture[:, :, 3] / 255)
                 textures.append(np.ascontiguousarray(picture[:, :, :3]))
             layer, alpha = layer_of[texture]
-        budget = max(16, round(face_budget(entry.size_m) * mine.sum() / faces_all))
-        corners = simplify(corners, texture is not None, budget, LARGEST_DEVIATION * max(entry.size_m))
+        budget = max(FEWEST_FACES, round(face_budget(entry.size_m) * mine.sum() / faces_all))
+        corners = simplify(corners, texture is not None, budget, max(entry.size_m))
         if alpha is not None and (alpha < 0.5).mean() > 0.005:
             corners = cut_out(corners, alpha)
         if len(corners):
@@ -192,7 +193,8 @@ def _assembled(entry: Entry, category: str, parts: list, textures: tuple[np.ndar
         normal=crease_normals(triangle).astype(np.float32), uv=corners[:, :, 3:].astype(np.float32), rgb=rgb, opacity=opacity,
         texture_layer=layer, textures=textures, tintable=bool(area[layer >= 0].sum() < 0.05 * area.sum()),
         mount=mount, elevation_m=entry.elevation_m if mount in ("wall", "opening") else 0.0,
-        support_height_m=support_height(triangle, size, entry.support_height_m, low[2]), creator=entry.creator, licence=entry.licence,
+        support_height_m=support_height(triangle, size, entry.support_height_m, low[2]) if mount in ("floor", "table", "wall") else None,
+        creator=entry.creator, licence=entry.licence,
     )  # fmt: skip
 
 
@@ -203,9 +205,10 @@ def support_height(triangle: np.ndarray, size_m: tuple[float, float, float], sta
         dropped_m: how far the mesh was lowered to stand on z = 0 after the catalogue's height was measured.
     """
     footprint = size_m[0] * size_m[1]
-    if stated_m is not None and level_area(triangle, stated_m - dropped_m, 0.03) >= 0.15 * footprint:
+    if stated_m is not None and stated_m - dropped_m >= LOWEST_SUPPORT_M and level_area(triangle, stated_m - dropped_m, 0.03) >= 0.15 * footprint:
         return round(stated_m - dropped_m, 4)
     levels = np.unique(np.round(triangle[:, :, 2].mean(1), 2))
+    levels = levels[levels >= LOWEST_SUPPORT_M]
     for level in levels[::-1][:200]:
         if level_area(triangle, float(level), 0.015) >= 0.4 * footprint:
             return round(float(level), 4)
@@ -311,9 +314,9 @@ def attribution(models: Iterable[Model]) -> str:
     lines = [
         "# Furniture models: attribution",
         "",
-        "The models come from the furniture libraries of Sweet Home 3D (Emmanuel Puybaret / eTeks and contributors, <http://www.sweethome3d.com>), as packaged",
-        f"by Debian ({LIBRARIES}).",
-        "They were changed: scaled to their catalogue size, simplified, normals recomputed, textures resized; pictures rendered from them show these changes.",
+        "The models come from the furniture libraries of Sweet Home 3D (Emmanuel Puybaret / eTeks and contributors, <http://www.sweethome3d.com>),",
+        f"as packaged by Debian ({LIBRARIES}).",
+        "They were changed: scaled to their catalogue size, simplified, normals recomputed, textures resized.",
         "",
     ]
     for licence, address in LICENCES.items():

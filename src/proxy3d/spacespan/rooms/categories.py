@@ -13,18 +13,22 @@ RULES: tuple[tuple[str, str], ...] = (
     # Names that mislead: corrected one by one after looking at the models.
     (r"#blendswap-cc-0/armchair$", "chair"),
     (r"#blendswap-cc-0/technicaltable\d$|#scopia/desk_table$", "desk"),
-    (r"#scopia/(box_room|office_box|contemp_living_room)$", "cabinet"),
+    (r"#scopia/(box_room|office_box|contemp_living_room|office_furniture1|dining_room)$", "cabinet"),
     (r"#scopia/(living_room_table|table_wood_and_iron|ext_table)$", "coffee table"),
     (r"#scopia/apples$", "bowl"),
     (r"#blendswap-cc-0/ammobox$", "box"),
-    (r"#scopia/cooker$", "pot"),
+    (r"#scopia/ext_chair$", "armchair"),
+    (r"#eteks/oven$", "microwave"),
+    (r"#eteks/chest$|#blendswap-cc-by/chest$", "dresser"),
     (r"#scopia/living_lamp$", "floor lamp"),
-    (r"#scopia/bar_chair$", "stool"),
+    (r"#scopia/bar_chair$|#blendswap-cc-0/foldingchair$", "stool"),
     (r"#scopia/jar$", "vase"),
     (r"#blendswap-cc-0/lamp2$", "ceiling light"),
-    (r"#katorlegaz/propane-stove$|#blendswap-cc-0/(lockedlocker|box)$|#scopia/(furnace|basin|tablet)$|#blendswap-cc-by/(tabletennisbat|breadbox)$", ""),
+    (r"#scopia/(furnace|basin|tablet|cooker|sushi_tray|creamer)$|#eteks/tvunit$|#katorlegaz/propane-stove$", ""),
+    (r"#blendswap-cc-0/(lockedlocker|box|knifestandswap|towel2)$|#blendswap-cc-by/(tabletennisbat|breadbox|towel)$", ""),
+    (r"plate, glass(es)? and cutlery", ""),
     # The few outdoor, vehicle and animal models that are also found in homes; the rest of those sections goes.
-    (r"^exterior/.*/(foldingchair|cafe-chair|silla_teca|ext_chair)$", "chair"),
+    (r"^exterior/.*/(cafe-chair|silla_teca)$", "chair"),
     (r"^exterior/.*/rattanarmchair$", "armchair"),
     (r"^exterior/.*/rattansofa$", "sofa"),
     (r"^exterior/.*/(rattantable|cafe-table)$", "table"),
@@ -135,14 +139,14 @@ RULES: tuple[tuple[str, str], ...] = (
     # On tables and counters.
     (r"knife stand", "knife block"),
     (r"utensils pot|penbox", "pencil holder"),
-    (r"old jar|pottery|creamer", "jar"),
+    (r"old jar|pottery", "jar"),
     (r"large pan", "pot"),
     (r"wine bottle|yogurt bottle|baby bottle|beer bottle|bottle|oil servers", "bottle"),
     (r"plate", "plate"),
     (r"beer glass|cocktail glass|glass", "glass"),
     (r"coffee cup|plastic cup|cup(?! cake)|mug", "cup"),
     (r"bowl", "bowl"),
-    (r"sushi tray|milk|bread|hot dog|birthday cake|hamburger|roasted chicken|french fries|steak", "food"),
+    (r"milk|bread|hot dog|birthday cake|hamburger|roasted chicken|french fries|steak", "food"),
     (r"book", "book"),
     # Plants and decoration.
     (r"christmas tree", "christmas tree"),
@@ -186,7 +190,7 @@ _MOUNT_OF = {category: mount for mount, categories in MOUNT.items() for category
 
 # Hung when the catalogue gives a height, standing otherwise: a washbasin may have a foot, a flat television may have a stand.
 HUNG_IF_ELEVATED = {"washbasin", "tv", "radiator", "water heater", "picture frame", "clock", "towel"}
-STANDS_ON_FLOOR_FROM_M = {"flowers": 0.8, "vase": 0.45, "lamp": 0.9, "speaker": 0.6, "toy": 0.45}
+STANDS_ON_FLOOR_FROM_M = {"flowers": 0.8, "vase": 0.45, "lamp": 0.9, "speaker": 0.5, "toy": 0.45}
 STANDS_ON_TABLE_BELOW_M = {"plant": 0.55, "christmas tree": 0.5, "oven": 0.45}
 
 

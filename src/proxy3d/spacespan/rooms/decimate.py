@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+
+from proxy3d.extras import require
 
 CREASE_DEG = 40.0
 FACES_BY_SIZE_M = ((1.2, 6000), (0.4, 3500), (0.0, 1500))  # largest dimension from, faces at most (roughly)
-LARGEST_DEVIATION = 0.03  # of the model's largest dimension
+DEVIATIONS = (0.003, 0.008, 0.02)  # of the model's largest dimension: the next is tried while there are still too many faces
+LARGEST_LOSS = 0.15  # of a material's area: a step that loses more has torn or flattened something and is not taken
+FOLIAGE_LOSS = 0.85  # the same for what has more than four times the faces it may have: leaves and crystal drops
+FEWEST_FACES = 120  # of one material: a lamp's rod must not vanish because its shade has all the faces
 
 
 def face_budget(size_m: tuple[float, float, float]) -> int:
@@ -38,7 +43,7 @@ def cut_out(corners: Float[np.ndarray, "F 3 5"], alpha: Float[np.ndarray, "S S"]
     return corners[alpha[middle[:, 1], middle[:, 0]] >= 0.5]
 
 
-def weld(values: Float[np.ndarray, "n C"], steps: Float[np.ndarray, C]) -> tuple[Float[np.ndarray, "m C"], Int[np.ndarray, n]]:
+def weld(values: Float[np.ndarray, "n C"], steps: Float[np.ndarray, "C"]) -> tuple[Float[np.ndarray, "m C"], Int[np.ndarray, "n"]]:
     """Distinct rows up to `steps` per column, in order of first appearance, and the row each one became."""
     key = np.round(values / steps).astype(np.int64)
     _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
@@ -48,28 +53,37 @@ def weld(values: Float[np.ndarray, "n C"], steps: Float[np.ndarray, C]) -> tuple
     return values[first[order]], rank[inverse.reshape(-1)]
 
 
-def simplify(corners: Float[np.ndarray, "F 3 5"], textured: bool, budget: int, deviation_m: float) -> Float[np.ndarray, "G 3 5"]:
-    """About `budget` of the triangles, none moved by more than `deviation_m` metres (quadric estimate of meshoptimizer)."""
-    import meshoptimizer
+def simplify(corners: Float[np.ndarray, "F 3 5"], textured: bool, budget: int, size_m: float) -> Float[np.ndarray, "G 3 5"]:
+    """About `budget` of the triangles, moved by no more than the last of DEVIATIONS times `size_m` (quadric estimate of meshoptimizer).
 
-    steps = np.array([deviation_m / 300] * 3 + ([1e-3] * 2 if textured else [np.inf] * 2))
+    Corners are x, y, z, u, v. Thin parts are what suffers first, so a larger deviation is allowed only where a smaller one leaves far too many
+    faces, and loose parts (leaves) are dropped only at the last.
+    """
+    steps = np.array([size_m * 1e-4] * 3 + ([1e-3] * 2 if textured else [np.inf] * 2))
     vertex, index = weld(corners.reshape(-1, 5), steps)
     index = index.reshape(-1, 3)
     index = index[(index[:, 0] != index[:, 1]) & (index[:, 1] != index[:, 2]) & (index[:, 2] != index[:, 0])]
-    if len(index) > budget:
-        position = np.ascontiguousarray(vertex[:, :3], dtype=np.float32)
-        for options in (0, meshoptimizer.SIMPLIFY_PRUNE):  # pruning drops small loose parts: only when nothing else helps
-            flat = np.ascontiguousarray(index.reshape(-1), dtype=np.uint32)
-            out = np.zeros_like(flat)
-            options |= meshoptimizer.SIMPLIFY_ERROR_ABSOLUTE
-            count = meshoptimizer.simplify(out, flat, position, target_index_count=budget * 3, target_error=deviation_m, options=options)
-            index = out[:count].reshape(-1, 3).astype(np.int64)
-            if len(index) <= 1.5 * budget:
-                break
+    # A lampshade modelled as two coincident skins tears when simplified, and is drawn two-sided anyway: keep one of them.
+    index = index[np.sort(np.unique(np.sort(index, 1), axis=0, return_index=True)[1])]
+    area = face_normals(vertex[index][:, :, :3])[1].sum()
+    position = np.ascontiguousarray(vertex[:, :3], dtype=np.float32)
+    for deviation in DEVIATIONS:
+        if len(index) <= (budget if deviation == DEVIATIONS[0] else 1.5 * budget):
+            break
+        meshoptimizer = require("meshoptimizer", for_what="building the furniture bank")
+        options = meshoptimizer.SIMPLIFY_ERROR_ABSOLUTE | (meshoptimizer.SIMPLIFY_PRUNE if deviation == DEVIATIONS[-1] else 0)
+        flat = np.ascontiguousarray(index.reshape(-1), dtype=np.uint32)
+        out = np.zeros_like(flat)
+        count = meshoptimizer.simplify(out, flat, position, target_index_count=budget * 3, target_error=deviation * size_m, options=options)
+        fewer = out[:count].reshape(-1, 3).astype(np.int64)
+        loss = LARGEST_LOSS if len(index) <= 4 * budget else FOLIAGE_LOSS
+        if face_normals(vertex[fewer][:, :, :3])[1].sum() < (1 - loss) * area:
+            break
+        index = fewer
     return vertex[index]
 
 
-def face_normals(triangle: Float[np.ndarray, "F 3 3"]) -> tuple[Float[np.ndarray, "F 3"], Float[np.ndarray, F]]:
+def face_normals(triangle: Float[np.ndarray, "F 3 3"]) -> tuple[Float[np.ndarray, "F 3"], Float[np.ndarray, "F"]]:
     """Unit normals (zero for degenerate faces) and areas."""
     cross = np.cross(triangle[:, 1] - triangle[:, 0], triangle[:, 2] - triangle[:, 0])
     length = np.linalg.norm(cross, axis=1)
@@ -109,8 +123,3 @@ def level_area(triangle: Float[np.ndarray, "F 3 3"], height_m: float, tolerance_
     middle = triangle[:, :, 2].mean(1)
     flat = np.abs(normal[:, 2]) > 0.95
     return float((area * np.abs(normal[:, 2]))[flat & (np.abs(middle - height_m) <= tolerance_m)].sum())
-
-
-def solid(opacity: Float[np.ndarray, F]) -> Bool[np.ndarray, F]:
-    """Which faces can be seen at all."""
-    return opacity > 0.02

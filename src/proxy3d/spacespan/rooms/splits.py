@@ -12,12 +12,15 @@ from jaxtyping import Float
 
 TEST_SHARE, VAL_SHARE = 0.25, 0.15
 SAMPLES = 16384
-SAME_SHAPE = 0.13  # total variation between signatures; measured: re-meshed or mirrored copies stay under it, other models of a class rarely do
-SAME_SERIES = 0.3  # the looser bound for two models of one creator whose ids differ only in a number, side, size or colour
-SAME_ASPECT = 0.25  # largest relative difference in proportions of two near copies
-_VARIANT_WORDS = re.compile(
-    r"left|right|small|large|big|little|medium|double|triple|quadruple|single|open(ed)?|closed|low(er)?|upper|high|arched|regular|rounded|round|square"
-    r"|white|black|gr[ae]y|brown|beige|red|green|blue|yellow|pear|teak|alder|\d+|seats?|[^a-z]"
+# Bounds on the distance of two signatures, set by looking at all close pairs of the real catalogues.
+SAME_MESH = 0.05  # whoever made it, and whatever its proportions: a re-mesh, a mirror image, a stretched copy
+SAME_DESIGN = 0.13  # by one creator, in proportions at most SAME_ASPECT apart
+SAME_SERIES = 0.3  # by one creator, and ids differ only in a number, side, size or colour
+SAME_ASPECT = 0.25
+_STATE = r"left|right|open(?:ed)?|closed"  # one piece of furniture photographed twice, however different the shape
+_VARIANT = re.compile(
+    rf"{_STATE}|small|large|big|little|medium|double|triple|quadruple|single|low(er)?|upper|high|arched|regular|rounded|round|square|seats?"
+    r"|white|black|gr[ae]y|brown|beige|red|green|blue|yellow|pear|teak|alder|[^a-z]"
 )
 
 
@@ -29,10 +32,10 @@ class Shape:
     category: str
     creator: str
     size_m: tuple[float, float, float]
-    signature: Float[np.ndarray, N]
+    signature: Float[np.ndarray, "N"]
 
 
-def signature(triangle_m: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, 256]:
+def signature(triangle_m: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, "256"]:
     """Where the surface is: share of the area in each cell of the bounding box (4 x 8 x 8 cells; x is folded, so mirrored twins agree).
 
     Area is sampled at evenly spaced positions along the running total of triangle areas, so equal meshes give equal signatures.
@@ -56,24 +59,34 @@ def signature(triangle_m: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, 256]:
     return np.bincount(cell[:, 0] * 64 + cell[:, 1] * 8 + cell[:, 2], minlength=256) / SAMPLES
 
 
-def distance(a: Float[np.ndarray, N], b: Float[np.ndarray, N]) -> float:
+def distance(a: Float[np.ndarray, "N"], b: Float[np.ndarray, "N"]) -> float:
     """Total variation of two signatures, 0 (alike) to 1."""
     return float(np.abs(a - b).sum() / 2)
 
 
 def near_copies(a: Shape, b: Shape) -> bool:
-    """Whether two models are one design: alike in shape and proportions, or a numbered, sided or coloured variant in one creator's series."""
-    ratio = np.array(a.size_m) / np.array(b.size_m)
-    aspect = float(ratio.max() / ratio.min()) - 1
+    """Whether two models are one design: the same mesh, close relatives by one creator, or variants in one creator's series."""
     apart = distance(a.signature, b.signature)
-    if aspect <= SAME_ASPECT and apart <= SAME_SHAPE:
+    if apart <= SAME_MESH and (a.creator == b.creator or _aspect(a, b) <= SAME_ASPECT):
         return True
-    return a.creator == b.creator and stem(a.name) == stem(b.name) and aspect <= 2 * SAME_ASPECT and apart <= SAME_SERIES
+    if a.creator != b.creator:
+        return False
+    if stem(a.name, state_only=True) == stem(b.name, state_only=True):
+        return True
+    if apart <= SAME_DESIGN and _aspect(a, b) <= SAME_ASPECT:
+        return True
+    return apart <= SAME_SERIES and _aspect(a, b) <= 2 * SAME_ASPECT and stem(a.name) == stem(b.name)
 
 
-def stem(name: str) -> str:
-    """A model's name without library, numbers, sides, sizes and colours: "Scopia/window_2x4_arched" -> "windowx"."""
-    return _VARIANT_WORDS.sub("", name.split("/")[-1].lower())
+def _aspect(a: Shape, b: Shape) -> float:
+    ratio = np.array(a.size_m) / np.array(b.size_m)
+    return float(ratio.max() / ratio.min()) - 1
+
+
+def stem(name: str, state_only: bool = False) -> str:
+    """A model's id without its variant words: "Scopia/window_2x4_arched" -> "windowx"; with `state_only` just without left, right, open, closed."""
+    words = re.compile(rf"{_STATE}|[-_ ]") if state_only else _VARIANT
+    return words.sub("", name.split("/")[-1].lower())
 
 
 def families(shapes: list[Shape]) -> list[list[str]]:

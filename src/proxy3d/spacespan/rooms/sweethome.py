@@ -206,7 +206,7 @@ def read_mesh(entry: Entry) -> Mesh:
                 defined.update(parse_mtl(zipped.read(name).decode("latin-1")))
         image: dict[str, bytes] = {}
         material = []
-        for name, pane in zip(raw.material, raw.pane):
+        for name, pane in zip(raw.material, raw.pane, strict=True):
             look = defined.get(name) or named_material(name)
             texture = look.texture and _texture_in(present, folder, look.texture)
             if texture:

@@ -44,7 +44,7 @@ class RawMesh:
     uv: Float[np.ndarray, "U 2"]
     corner: Int[np.ndarray, "F 3"]
     corner_uv: Int[np.ndarray, "F 3"]
-    group: Int[np.ndarray, F]
+    group: Int[np.ndarray, "F"]
     material: tuple[str, ...]
     pane: tuple[bool, ...]
     libraries: tuple[str, ...]  # MTL files it asks for
