@@ -204,6 +204,11 @@ def normalised_intrinsics(folder):
     return path
 
 
+@case("fx > 0", intrinsics=(float("1e300"), 500, 16, 12))
+def focal_length_that_no_float_holds(folder):
+    return written(rgbd, folder)
+
+
 @case("principal point")
 def intrinsics_of_another_size(folder):
     path = written(poses_with_names, folder)
@@ -279,6 +284,15 @@ def scaled_pose(folder):
 def mirrored_pose(folder):
     path = written(pose_per_frame, folder)
     write_matrix(torch.diag(torch.tensor([1.0, 1.0, -1.0, 1.0])), folder / "pose/1.txt")
+    return path
+
+
+@case("from the origin")
+def pose_beyond_all_maps(folder):
+    path = written(pose_per_frame, folder)
+    far = np.eye(4)
+    far[0, 3] = 1e300
+    write_matrix(far, folder / "pose/1.txt")
     return path
 
 

@@ -28,6 +28,7 @@ INTRINSICS_FILES = (
     "camera_primesense.json",
 )
 PRIMESENSE_PX = (525.0, 525.0, 319.5, 239.5)  # the ROS default for 640 x 480 Kinect and PrimeSense colour
+FARTHEST = 1e7  # map coordinates reach this, and rooms do not
 NO_DISTORTION = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -90,7 +91,7 @@ def read_camera(path: Path) -> Camera:
         return _camera_from_matrix([flat[0:3], flat[4:7], flat[8:11]], path)
     if len(rows) == 1 and 4 <= len(flat) <= 9:
         lens = (*flat[4:], 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
-        camera = _checked(camera_from_numbers(*flat[:4]), path)
+        camera = checked(camera_from_numbers(*flat[:4]), path)
         return Camera(camera.matrix_px, lens if any(lens) else None)
     found = f"{len(rows)} rows of {' or '.join(str(n) for n in shape[1:])}"
     raise BadInput(f"{path}: expected a 3x3 or 4x4 matrix or one row fx fy cx cy, got {found} numbers")
@@ -105,7 +106,7 @@ def find_camera(
         BadInput: there is none; the message names the option to type.
     """
     if options.intrinsics is not None:
-        return _checked(camera_from_numbers(*options.intrinsics), Path("--intrinsics")), ()
+        return checked(camera_from_numbers(*options.intrinsics), Path("--intrinsics")), ()
     for place in (folder, folder.parent):
         for name in INTRINSICS_FILES:
             if (place / name).is_file():
@@ -132,6 +133,10 @@ def pose_from_numbers(numbers: list[float], where: str) -> Float[Tensor, "4 4"] 
     if not all(math.isfinite(v) for v in numbers):
         return None
     value = torch.tensor(numbers, dtype=torch.float64)
+    if float(value.abs().max()) > FARTHEST:
+        raise BadInput(
+            f"{where}: a pose {float(value.abs().max()):.3g} units from the origin; beyond {FARTHEST:g} nothing is left of a float's digits"
+        )
     if len(numbers) == 7:
         norm = float(value[3:].norm())
         if norm < 1e-6:
@@ -198,15 +203,20 @@ def _camera_from_matrix(matrix: list[list[float]], path: Path) -> Camera:
     (fx, skew, cx), (below, fy, cy), last = matrix
     if below != 0 or last[:2] != [0, 0] or last[2] != 1:
         raise BadInput(f"{path}: expected an intrinsic matrix [fx s cx; 0 fy cy; 0 0 1], got {matrix}")
-    return _checked(camera_from_numbers(fx, fy, cx, cy, skew), path)
+    return checked(camera_from_numbers(fx, fy, cx, cy, skew), path)
 
 
-def _checked(camera: Camera, path: Path) -> Camera:
+def checked(camera: Camera, path: Path) -> Camera:
+    """The camera itself, when its numbers can be focal lengths and a principal point in pixels.
+
+    Raises:
+        BadInput: they cannot; the message names the file.
+    """
     fx, fy = float(camera.matrix_px[0, 0]), float(camera.matrix_px[1, 1])
-    if not bool(torch.isfinite(camera.matrix_px).all()) or fx <= 0 or fy == 0:
-        raise BadInput(f"{path}: expected finite fx > 0 and fy other than 0, got fx {fx:g}, fy {fy:g}")
-    if fx < 10:
-        raise BadInput(f"{path}: fx {fx:g} is not in pixels; multiply normalised intrinsics by width and height, or type --intrinsics fx,fy,cx,cy")
+    if not float(camera.matrix_px.abs().max()) < 1e6 or fx <= 0 or fy == 0:  # NaN is not below 1e6 either
+        raise BadInput(f"{path}: expected finite fx > 0 and fy other than 0, in pixels, got fx {fx:g}, fy {fy:g}")
+    if fx < 10 or abs(fy) < 10:
+        raise BadInput(f"{path}: fx {fx:g}, fy {fy:g} are not in pixels; multiply them by width and height, or type --intrinsics fx,fy,cx,cy")
     return camera
 
 

@@ -81,7 +81,7 @@ def read_depth(path: Path, unit: str | float | None = None) -> Float[Tensor, "H 
     absent = (raw == 0) | ((raw == 65535) if whole else False)
     with np.errstate(all="ignore"):
         metres = DEPTH_UNITS[unit](raw) if unit in DEPTH_UNITS else raw / units_per_metre(unit)
-    good = np.isfinite(metres) & (metres > 0) & ~absent
+    good = (metres > 0) & (metres < 1e6) & ~absent  # NaN is in neither
     return torch.from_numpy(np.where(good, metres, 0).astype(np.float32))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proxy3d.clips.cameras import camera_from_numbers
+from proxy3d.clips.cameras import camera_from_numbers, checked
 from proxy3d.clips.capture import Capture, Layout
 from proxy3d.clips.images import IMAGE_SUFFIXES, files_in
 from proxy3d.clips.options import CaptureOptions
@@ -22,7 +22,7 @@ def _recognises(path: Path) -> bool:
 
 
 def _open(path: Path, options: CaptureOptions) -> Capture:
-    camera = camera_from_numbers(*options.intrinsics) if options.intrinsics is not None else None
+    camera = checked(camera_from_numbers(*options.intrinsics), Path("--intrinsics")) if options.intrinsics is not None else None
     capture = join(path, "images", Parts(_pictures(path), camera=camera), options)
     return Capture(path, "images", capture.frames, options, capture.take, (*capture.notes, "no poses found"))
 

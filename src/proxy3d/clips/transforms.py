@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from proxy3d.clips.assemble import take_files
-from proxy3d.clips.cameras import camera_from_numbers, oriented, pose_from_numbers, read_json
+from proxy3d.clips.cameras import camera_from_numbers, checked, oriented, pose_from_numbers, read_json
 from proxy3d.clips.capture import Camera, Capture, FrameRef, Layout
 from proxy3d.clips.images import IMAGE_SUFFIXES, NOMINAL_FPS, natural_key
 from proxy3d.clips.options import CaptureOptions
@@ -48,7 +47,7 @@ def _open(path: Path, options: CaptureOptions) -> Capture:
             skipped[reason] = skipped.get(reason, 0) + 1
             continue
         time_s = entry.get("time", order / NOMINAL_FPS)
-        time_s = float(time_s) if isinstance(time_s, int | float) and math.isfinite(time_s) else order / NOMINAL_FPS
+        time_s = float(time_s) if isinstance(time_s, int | float) and abs(time_s) < 1e9 else order / NOMINAL_FPS
         camera = _camera({**data, **entry}, picture, file, options)
         kept.append(FrameRef(name, time_s, picture, 0, depth, camera, None, oriented(pose, options, "opengl")))
     notes = [f"{n} of {len(entries)} frames left out: {reason}" for reason, n in skipped.items()]
@@ -103,7 +102,7 @@ def _number(data: dict, key: str, file: Path) -> float | None:
 def _camera(data: dict, picture: Path, file: Path, options: CaptureOptions) -> Camera:
     """Intrinsics of one frame; what the frame says wins over what the file says for all."""
     if options.intrinsics is not None:
-        return camera_from_numbers(*options.intrinsics)
+        return checked(camera_from_numbers(*options.intrinsics), Path("--intrinsics"))
     model = str(data.get("camera_model", "OPENCV")).upper()
     k4 = _number(data, "k4", file) or 0.0
     if model not in PINHOLE_MODELS or data.get("is_fisheye") is True or k4 != 0:
@@ -116,13 +115,11 @@ def _camera(data: dict, picture: Path, file: Path, options: CaptureOptions) -> C
     if fx is None and fy is None:
         raise BadInput(f"{file}: no intrinsics: expected fl_x (pixels) or camera_angle_x (radians), or type --intrinsics fx,fy,cx,cy")
     fx, fy = fx if fx is not None else fy, fy if fy is not None else fx
-    if fx <= 0 or fy == 0:
-        raise BadInput(f"{file}: expected fl_x > 0 and fl_y other than 0, got {fx:g} and {fy:g}")
     cx, cy = _number(data, "cx", file), _number(data, "cy", file)
     # These files follow COLMAP, where the centre of the first pixel is at (0.5, 0.5); ours is at (0, 0).
     cx, cy = (cx if cx is not None else width / 2) - 0.5, (cy if cy is not None else height / 2) - 0.5
     lens = tuple(_number(data, key, file) or 0.0 for key in ("k1", "k2", "p1", "p2", "k3"))
-    matrix = torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=torch.float64)
+    matrix = checked(camera_from_numbers(fx, fy, cx, cy), file).matrix_px
     return Camera(matrix, lens if any(lens) else None, (int(width), int(height)))
 
 

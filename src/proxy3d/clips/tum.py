@@ -26,7 +26,10 @@ def read_file_list(path: Path) -> list[tuple[float, Path]]:
         if not words or words[0].startswith("#"):
             continue
         try:
-            rows.append((float(words[0]), path.parent / words[1].strip()))
+            time_s = float(words[0])
+            if not 0 <= time_s < 1e11:
+                raise ValueError("no time in seconds")
+            rows.append((time_s, path.parent / words[1].strip()))
         except (ValueError, IndexError) as error:
             raise BadInput(f"{path}, line {n}: expected `timestamp filename`, got {line.strip()[:40]!r}") from error
     if not rows:

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from proxy3d.clips.assemble import Picture, clip_of
-from proxy3d.clips.cameras import camera_from_numbers
+from proxy3d.clips.cameras import camera_from_numbers, checked
 from proxy3d.clips.capture import Capture, FrameRef, Layout
 from proxy3d.clips.choose import choose
 from proxy3d.clips.options import CaptureOptions
@@ -28,8 +28,8 @@ def _opened(path: Path):
     import av
 
     try:
-        container = av.open(str(path))
-    except (av.error.FFmpegError, OSError) as error:
+        container = av.open(str(path), metadata_errors="replace")  # a title in an old code page is no reason to refuse
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         raise BadInput(f"{path}: not a video that can be read ({_reason(error)}); play it, or convert it: ffmpeg -i IN out.mp4") from error
     if not container.streams.video:
         container.close()
@@ -54,7 +54,7 @@ def _open(path: Path, options: CaptureOptions) -> Capture:
         base = float(stream.time_base)
     if not stamps:
         raise BadInput(f"{path}: the video holds no frames")
-    camera = camera_from_numbers(*options.intrinsics) if options.intrinsics is not None else None
+    camera = checked(camera_from_numbers(*options.intrinsics), Path("--intrinsics")) if options.intrinsics is not None else None
     frames = tuple(FrameRef(f"{k:06d}", (pts - stamps[0]) * base, path, pts, camera=camera) for k, pts in enumerate(stamps))
     return Capture(path, "video", frames, options, _take, ("no depth found", "no poses found"))
 
