@@ -32,8 +32,8 @@ def intrinsics(size_px: tuple[int, int], fov_rad: float) -> Float[np.ndarray, "3
     return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
 
 
-def poses(eye_m: Float[np.ndarray, "T 3"], yaw: Float[np.ndarray, "T"], pitch: Float[np.ndarray, "T"], roll: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 4 4"]:
-    """world_from_camera of cameras that look along yaw (counter-clockwise from +x), pitch (up) and are rolled about that."""
+def poses(eye_m: Float[np.ndarray, "T 3"], yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray) -> Float[np.ndarray, "T 4 4"]:
+    """world_from_camera of cameras that look along yaw (counter-clockwise from +x) and pitch (up), rolled about that; (T,) radians."""
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
     forward = np.stack([cy * cp, sy * cp, sp], -1)
     right = np.stack([sy, -cy, np.zeros_like(sy)], -1)

@@ -16,13 +16,15 @@ from jaxtyping import Float
 
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.room import Relation
-from proxy3d.spacespan.rooms.kinds import CORNER, HIDES_UNDER, HOLDS_NOTHING, KINDS, MIDDLE, SEATS, SHELVES, SURROUNDED, UNDER
+from proxy3d.spacespan.rooms.kinds import CORNER, FOUND_IN, HIDES_UNDER, HOLDS_NOTHING, KINDS, MIDDLE, SEATS, SHELVES, SURROUNDED, UNDER
 from proxy3d.spacespan.rooms.model import Model
 from proxy3d.spacespan.rooms.placement import Footprint, Level, Solid, clear_above, columns_under, covered, open_in_front, overlapping
 from proxy3d.spacespan.rooms.tint import tinted
 
 WALL_M = 0.15  # thickness of the walls
 VISITORS = 1 / 3  # share of objects drawn from any kind of room, so that one object does not give the others away
+PANE = 0.5  # window panes less opaque than this are left out: one looks through them
+MOST = 18  # objects in one room
 SMALL_M = 0.6  # longest side of what may stand on furniture
 
 
@@ -79,7 +81,7 @@ class Wall:
     yaw_rad: float
 
     def point(self, along_m: float, inward_m: float) -> tuple[float, float]:
-        return tuple(s + a * along_m + n * inward_m for s, a, n in zip(self.start, self.along, self.inward))
+        return tuple(s + a * along_m + n * inward_m for s, a, n in zip(self.start, self.along, self.inward, strict=True))
 
 
 def walls(width_m: float, depth_m: float) -> tuple[Wall, Wall, Wall, Wall]:
@@ -100,6 +102,7 @@ class Catalogue:
         self.by_category: dict[str, list[Model]] = {}
         for model in self.models:
             self.by_category.setdefault(model.category, []).append(model)
+        self._in_order = sorted(self.models, key=lambda m: (m.category, m.name))
         self._solid: dict[str, Solid] = {}
 
     def solid(self, model: Model) -> Solid:
@@ -109,8 +112,11 @@ class Catalogue:
 
     def having(self, fits: Callable[[Model], bool]) -> dict[str, list[Model]]:
         """The models that fit, by category; categories without any are left out."""
-        found = {category: [m for m in models if fits(m)] for category, models in sorted(self.by_category.items())}
-        return {category: models for category, models in found.items() if models}
+        found: dict[str, list[Model]] = {}
+        for model in self._in_order:
+            if fits(model):
+                found.setdefault(model.category, []).append(model)
+        return found
 
 
 def is_small(model: Model) -> bool:
@@ -132,7 +138,7 @@ def furnish(rng: np.random.Generator, models: Sequence[Model] | Catalogue, kind:
     width, depth = (float(np.clip(rng.uniform(low, high), 2.2, 6.5)) for _ in range(2))
     room = _Furnisher(rng, catalogue, kind, (width, depth, float(rng.uniform(2.4, 2.9))))
     room.openings()
-    room.fill(int(rng.integers(10, 19)))
+    room.fill(int(rng.integers(11, MOST + 1)))
     return Layout(kind, room.size_m, tuple(room.placed), tuple(room.holes))
 
 
@@ -154,36 +160,53 @@ class _Furnisher:
     def fill(self, count: int) -> None:
         """Large pieces first, then what hangs, then small things on, in and under them, until `count` objects are there."""
         area = self.size_m[0] * self.size_m[1]
-        for _ in range(int(np.clip(self.rng.normal(area / 2.6 + 1.0, 1.0), 3, 8))):
-            if len(self.placed) < count - 3:
-                self._floor_piece()
+        pieces = int(np.clip(self.rng.normal(area / 3.2 + 0.5, 1.0), 2, 7))
+        if self.rng.random() < 0.7:
+            self._floor_piece(lambda m: m.category in KINDS[self.kind].own[:2])
+        if self.rng.random() < 0.55:
+            self._floor_piece(lambda m: m.category in SURROUNDED)
+        if self.rng.random() < 0.45:
+            self._floor_piece(lambda m: m.category in SHELVES)
+        for _ in range(pieces):
+            if len(self.placed) < count - 4:
+                self._floor_piece(lambda m: not is_small(m) and m.category != "rug")
         if self.rng.random() < 0.45:
             self._rug()
         if self.rng.random() < 0.6:
             self._hang("ceiling")
         steps: tuple[tuple[float, Callable[[], bool]], ...] = (
-            (0.42, self._on),
-            (0.16, self._inside),
-            (0.15, self._under),
-            (0.12, lambda: self._hang("wall")),
-            (0.15, self._floor_piece),
+            (0.4, self._on),
+            (0.2, self._inside),
+            (0.17, self._under),
+            (0.11, lambda: self._hang("wall")),
+            (0.12, lambda: self._floor_piece(lambda m: m.category != "rug")),
         )
         share = np.array([s for s, _ in steps])
         for _ in range(4 * count):
             if len(self.placed) >= count:
                 break
             steps[self.rng.choice(len(steps), p=share / share.sum())][1]()
+        # Nothing stands on, in or under what came last, so a last chair too many can go again.
+        while len(self.placed) > MOST and not any(p.support == len(self.placed) for p in self.placed):
+            self.placed.pop()
+            self.footprints.pop()
 
     def _model(self, fits: Callable[[Model], bool]) -> Model | None:
-        """A model that fits: its category is drawn evenly from the kind's own, or from all in the case of a visitor."""
+        """A model that fits, from the kind's own categories or, in the case of a visitor, from all.
+
+        Categories found in few kinds of room count more, and those with many models a little more: drawn by models alone
+        half of all objects would be chairs and tables, drawn evenly half would be the bank's only wheelchair and its like.
+        """
         found = self.catalogue.having(fits)
-        native = [c for c in found if c in KINDS[self.kind].categories]
+        own = set(KINDS[self.kind].categories)
+        native = [c for c in found if c in own]
         pool = list(found) if not native or self.rng.random() < VISITORS else native
         if not pool:
             return None
         there = Counter(p.model.category for p in self.placed)
-        common = np.array([sum(c in k.categories for k in KINDS.values()) for c in pool])
-        weight = 1 / np.sqrt(np.maximum(common, 1)) * np.array([(1.0, 0.3, 0.1)[min(there[c], 2)] for c in pool])
+        common = np.array([FOUND_IN[c] for c in pool])
+        again = np.array([(1.0, 0.3, 0.1)[min(there[c], 2)] for c in pool])
+        weight = again * (np.array([len(found[c]) for c in pool]) / np.maximum(common, 1)) ** 0.4
         chosen = found[pool[self.rng.choice(len(pool), p=weight / weight.sum())]]
         return chosen[self.rng.integers(len(chosen))]
 
@@ -206,10 +229,21 @@ class _Furnisher:
         """A door, and windows as the kind of room has them, each in its hole."""
         windows = self.rng.choice([0, 1, 2], p=[0.45, 0.55, 0.0] if self.kind in ("bathroom", "utility room", "hallway") else [0.08, 0.57, 0.35])
         for category in ["door"] + ["window"] * int(windows):
-            models = [m for m in self.catalogue.by_category.get(category, []) if m.mount == "opening" and m.size_m[1] < 0.4]
+            models = [m for m in self.catalogue.by_category.get(category, []) if self._closes_hole(m)]
             for _ in range(8 if models else 0):
                 if self._opening(models[self.rng.integers(len(models))]):
                     break
+
+    def _closes_hole(self, model: Model) -> bool:
+        """Flat, rectangular, and if a window, one that people would call so: with panes, and above the floor."""
+        if model.mount != "opening" or model.size_m[1] > 0.4:
+            return False
+        if model.category == "window" and (model.elevation_m < 0.4 or not (model.opacity <= PANE).any()):
+            return False
+        front = self.catalogue.solid(model).occupied.any(1)
+        rim = np.ones_like(front)
+        rim[3:-3, 3:-4] = False
+        return bool(front[rim].mean() > 0.8)
 
     def _opening(self, model: Model) -> bool:
         width, depth, height = model.size_m
@@ -237,9 +271,9 @@ class _Furnisher:
 
     # -- on the floor -----------------------------------------------------------------------------------------------------------
 
-    def _floor_piece(self) -> bool:
-        small = self.rng.random() < 0.12
-        model = self._model(is_small if small else lambda m: m.mount == "floor" and m.category != "rug")
+    def _floor_piece(self, wanted: Callable[[Model], bool]) -> bool:
+        stray = self.rng.random() < 0.06  # now and then a small thing lies on the floor: what a thing is must not say where it is
+        model = self._model(lambda m: is_small(m) and m.mount == "table" if stray else m.mount == "floor" and wanted(m))
         if model is None or not self._stand(model):
             return False
         if self.rng.random() < 0.22 and model.category not in SURROUNDED:  # duplicates make counting and colours worth asking
@@ -286,8 +320,8 @@ class _Furnisher:
         pool = [m for c in SEATS for m in self.catalogue.by_category.get(c, []) if m.mount == "floor" and m.size_m[2] < 1.3]
         if not pool:
             return
-        by_category = sorted({m.category for m in pool})
-        category = by_category[self.rng.integers(len(by_category))] if self.rng.random() < 0.4 else ("chair" if "chair" in by_category else by_category[0])
+        kinds = sorted({m.category for m in pool})
+        category = "chair" if "chair" in kinds and self.rng.random() < 0.6 else kinds[self.rng.integers(len(kinds))]
         pool = [m for m in pool if m.category == category]
         model, first = pool[self.rng.integers(len(pool))], None
         sides = [(0, -1)] if SURROUNDED[host.model.category] == 1 else [(0, -1), (0, 1), (1, 0), (-1, 0), (0, -1), (0, 1)]
@@ -364,30 +398,30 @@ class _Furnisher:
         ]
 
     def _on(self) -> bool:
-        return self._rest(self._model(is_small), self._supports(None), "on")
+        return self._rest(is_small, self._supports(None), "on")
 
     def _inside(self) -> bool:
-        return self._rest(self._model(lambda m: is_small(m) and m.mount == "table"), self._supports(SHELVES), "in")
+        return self._rest(lambda m: is_small(m) and m.mount == "table" and m.size_m[2] < 0.4, self._supports(SHELVES), "in")
 
     def _under(self) -> bool:
         hidden = self.rng.random() < 0.7
-        model = self._model(lambda m: m.category != "rug" and m.mount == "floor" and max(m.size_m) < 0.8 and (m.category in HIDES_UNDER or not hidden))
-        return self._rest(model, self._supports(UNDER), "under")
+        small = (lambda m: m.category in HIDES_UNDER) if hidden else (lambda m: max(m.size_m) < SMALL_M)
+        return self._rest(lambda m: m.mount == "floor" and m.category != "rug" and max(m.size_m) < 0.8 and small(m), self._supports(UNDER), "under")
 
-    def _rest(self, model: Model | None, hosts: list[int], relation: Relation) -> bool:
-        """Put a model on, in or under one of some hosts, wherever there is room for it."""
+    def _rest(self, fits: Callable[[Model], bool], hosts: list[int], relation: Relation) -> bool:
+        """Put a model that fits on, in or under one of some hosts, wherever there is room for it."""
         options = []
-        for host in hosts if model is not None else []:
+        for host in hosts:
             floor = Level(0.0, np.ones(self.placed[host].solid.occupied.shape[:2], bool))
             levels = (floor,) if relation == "under" else self.placed[host].solid.levels
             options += [(host, level) for level in levels if relation == "under" or 0.1 < level.height_m + self.placed[host].z_m < 1.9]
-        if not options:
-            return False
         area = np.sqrt([level.flat.sum() for _, level in options])
-        for _ in range(24):
-            host, level = options[self.rng.choice(len(options), p=area / area.sum())]
-            if self._rest_at(model, host, level, relation):
-                return True
+        for _ in range(3 if options else 0):
+            model = self._model(fits)
+            for _ in range(16 if model is not None else 0):
+                host, level = options[self.rng.choice(len(options), p=area / area.sum())]
+                if self._rest_at(model, host, level, relation):
+                    return True
         return False
 
     def _rest_at(self, model: Model, index: int, level: Level, relation: Relation) -> bool:

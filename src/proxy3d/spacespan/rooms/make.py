@@ -21,10 +21,10 @@ from PIL import Image
 
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.room import Room, RoomObject
-from proxy3d.spacespan.rooms.camera import Cameras, choose_cameras
-from proxy3d.spacespan.rooms.colours import colour_word
+from proxy3d.spacespan.rooms.camera import choose_cameras
+from proxy3d.spacespan.rooms.colours import WORDS, colour_indices
 from proxy3d.spacespan.rooms.kinds import KINDS
-from proxy3d.spacespan.rooms.layout import Catalogue, Layout, furnish
+from proxy3d.spacespan.rooms.layout import Catalogue, Layout, Placed, furnish
 from proxy3d.spacespan.rooms.model import Model
 from proxy3d.spacespan.rooms.parametric import parametric_models
 from proxy3d.spacespan.rooms.photo import Photo
@@ -37,6 +37,7 @@ FRAMES = 8
 VISIBLE_PX = 60  # what an object must cover in some frame to count as seen
 LEAST_SEEN = 5
 ATTEMPTS = 40
+PHOTO = Photo()
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def room_seed(split: str, index: int, seed: int = 0) -> int:
 
 
 def make_room(
-    seed: int, split: str, models: Sequence[Model] | Catalogue, *, room_id: str | None = None, photo: Photo = Photo(), frames: int = FRAMES
+    seed: int, split: str, models: Sequence[Model] | Catalogue, *, room_id: str | None = None, photo: Photo = PHOTO, frames: int = FRAMES
 ) -> RenderedRoom:
     """One furnished room and a clip through it; the same seed, split and models give the same bytes.
 
@@ -96,7 +97,7 @@ def make_room(
                 objects=objects,
             )
             return RenderedRoom(room, photo(rng, rgb), depth_m, instance)
-    raise BadInput(f"room {seed}: {ATTEMPTS} attempts gave no room in which {LEAST_SEEN} objects can be seen; expected models of more or smaller furniture")
+    raise BadInput(f"room {seed}: {ATTEMPTS} attempts gave no room that shows {LEAST_SEEN} objects; expected models of more or smaller furniture")
 
 
 def acceptable(depth_m: Float[np.ndarray, "T H W"], instance: UInt8[np.ndarray, "T H W"], objects: int) -> bool:
@@ -131,24 +132,29 @@ def _colours(layout: Layout, instance: np.ndarray, colour: np.ndarray) -> list[s
 
     A vote of pixels, not their mean: the mean of an orange seat and its steel legs is brown.
     """
-    step = 12
-    coarse = np.concatenate([instance.reshape(-1, 1).astype(np.int64), (colour.reshape(-1, 3) // step).astype(np.int64)], 1)
-    key, count = np.unique(coarse @ (32**3, 32**2, 32, 1), return_counts=True)
-    votes: list[dict[str, float]] = [{} for _ in layout.objects]
-    for k, n in zip(key, count, strict=True):
-        number = int(k) // 32**3
-        if number:
-            word = _word(*(min(((int(k) // 32**p) % 32 + 0.5) * step / 255, 1.0) for p in (2, 1, 0)))
-            votes[number - 1][word] = votes[number - 1].get(word, 0) + int(n)
-    for placed, vote in zip(layout.objects, votes, strict=True):
-        if not vote:
-            vote[_word(*(round(float(v), 2) for v in placed.rgb.mean(0)))] = 1
-    return [max(sorted(vote), key=vote.__getitem__) for vote in votes]
+    word = _word_table()[tuple(np.moveaxis(colour >> 3, -1, 0))]
+    votes = np.bincount(instance.reshape(-1).astype(np.int64) * len(WORDS) + word.reshape(-1), minlength=256 * len(WORDS)).reshape(-1, len(WORDS))
+    for number, placed in enumerate(layout.objects, 1):
+        if not votes[number].any():
+            votes[number] = _surface(placed)
+    return [WORDS[vote.argmax()] for vote in votes[1 : len(layout.objects) + 1]]
 
 
-@lru_cache(maxsize=40_000)
-def _word(red: float, green: float, blue: float) -> str:
-    return colour_word((red, green, blue))
+def _surface(placed: Placed) -> np.ndarray:
+    """Square millimetres of each colour word on an object, each texture taken as its mean."""
+    model = placed.model
+    edge = model.triangle_m[:, 1:] - model.triangle_m[:, :1]
+    area = np.linalg.norm(np.cross(edge[:, 0], edge[:, 1]), axis=1) / 2
+    mean = np.array([picture.reshape(-1, 3).mean(0) / 255 for picture in model.textures] + [np.ones(3)])
+    level = (placed.rgb * mean[model.texture_layer] * 31.99).astype(int).clip(0, 31)
+    return np.bincount(_word_table()[tuple(level.T)], area * 1e6, len(WORDS)).astype(np.int64)
+
+
+@lru_cache(maxsize=1)
+def _word_table() -> np.ndarray:
+    """(32, 32, 32) positions in WORDS: one look-up per pixel instead of one search among all example colours."""
+    grid = (np.indices((32, 32, 32)).reshape(3, -1).T + 0.5) / 32
+    return colour_indices(grid).reshape(32, 32, 32)
 
 
 def _nested(array: np.ndarray) -> tuple:

@@ -15,6 +15,7 @@ uniform vec3 sun_light;
 uniform vec3 window_centre[2];
 uniform vec3 window_inward[2];  // times area in square metres; zero = no such window
 uniform vec3 sky_light;
+uniform vec3 outside_light;
 uniform vec3 ambient_up;        // what arrives from above and from below
 uniform vec3 ambient_down;
 uniform float exposure;
@@ -43,7 +44,7 @@ void main() {
     if (dot(n, view) < 0.0) n = -n;
     vec3 light;
     if (slot.z == 255u) {
-        light = sky_light * 1.4;
+        light = outside_light;
     } else {
         float open = texture(crowding, (position + n * 0.13 + 0.16) / (room + 0.32)).r;
         light = mix(ambient_down, ambient_up, 0.5 + 0.5 * n.z) * open;
@@ -53,7 +54,7 @@ void main() {
         if (facing > 0.0) {
             vec4 s = lamp_from_world * vec4(position + n * 0.02, 1.0);
             vec3 q = s.xyz / s.w * 0.5 + 0.5;
-            float lit = s.w > 0.02 && all(lessThan(abs(q.xy - 0.5), vec2(0.499))) ? texture(lamp_shadow, vec3(q.xy, q.z - 0.0004)) : 1.0;
+            float lit = s.w > 0.2 && all(lessThan(abs(q.xy - 0.5), vec2(0.499))) ? texture(lamp_shadow, vec3(q.xy, q.z - 0.0008)) : 1.0;
             light += lamp_light * facing * lit / (0.6 + square);
         }
         for (int i = 0; i < 2; i++) {

@@ -76,24 +76,25 @@ def _levels(sample: np.ndarray, column: np.ndarray, occupied: np.ndarray, floor:
     if not len(sample):
         return ()
     step = np.round((sample[:, 2] - floor) / FLAT_M).astype(int)
-    key = np.unique(np.column_stack([step, column]), axis=0)
-    heights, count = np.unique(key[:, 0], return_counts=True)
+    wide, deep = occupied.shape[:2]
+    key = np.unique((step * wide + column[:, 0]) * deep + column[:, 1])  # each column counts once per height
+    heights, count = np.unique(key // (wide * deep), return_counts=True)
     found: list[Level] = []
-    taken: list[float] = []
-    for i in np.argsort(-count, kind="stable")[:24]:
-        at = (sample[:, 2] - floor > heights[i] * FLAT_M - FLAT_M) & (sample[:, 2] - floor < heights[i] * FLAT_M + FLAT_M)
+    for at_step in sorted(heights[np.argsort(-count, kind="stable")[:24]], reverse=True):
+        at = np.abs(sample[:, 2] - floor - at_step * FLAT_M) < FLAT_M
         height = float(np.median(sample[at, 2]) - floor)
         at = np.abs(sample[:, 2] - floor - height) <= FLAT_M
         flat = np.zeros(occupied.shape[:2], bool)
         flat[tuple(column[at].T)] = True
         above = int(height / BIN_M) + 1
         flat &= ~occupied[:, :, above + 1 : above + 3].any(2)
-        if flat.sum() * CELL_M**2 >= least_m2 and all(abs(height - t) > 0.03 for t in taken):
+        # A board has two faces: where there is one a little higher, this is its underside.
+        for higher in found:
+            if higher.height_m - height < 0.06:
+                flat &= ~higher.flat
+        if flat.sum() * CELL_M**2 >= least_m2:
             found.append(Level(height, flat))
-            taken.append(height)
-        if len(found) == 10:
-            break
-    return tuple(sorted(found, key=lambda level: -level.height_m))
+    return tuple(found[:12])
 
 
 @dataclass(frozen=True)

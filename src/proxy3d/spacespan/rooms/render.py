@@ -71,7 +71,8 @@ class _Renderer:
         self.picture = self.context.program(vertex, picture)
         self.glass = self.context.program(vertex, picture.replace("#version 330\n", "#version 330\n#define SEE_THROUGH\n", 1))
         self.truth = self.context.program(vertex, _shader("truth.frag.glsl"))
-        self.shadow = self.context.program(_shader("shadow.vert.glsl"))
+        # With no fragment shader at all, moderngl would draw points instead of triangles.
+        self.shadow = self.context.program(_shader("shadow.vert.glsl"), "#version 330\nvoid main() {}\n")
         self.context.enable_only(moderngl.DEPTH_TEST)
 
     @functools.lru_cache(maxsize=8)  # noqa: B019 - there is one renderer per process, for its whole life
@@ -129,7 +130,7 @@ class _Clip:
         self.pictures = context.vertex_array(renderer.picture, [(self.buffer, *names)], skip_errors=True)
         self.glass = context.vertex_array(renderer.glass, [(self.buffer, *names)], skip_errors=True)
         self.truths = context.vertex_array(renderer.truth, [(self.buffer, *names)], skip_errors=True)
-        self.shadows = context.vertex_array(renderer.shadow, [(self.buffer, "3f4 28x4", "in_position")])
+        self.shadows = context.vertex_array(renderer.shadow, [(self.buffer, "3f4 28x1", "in_position")])
         self.lamp_map, self.sun_map = (context.depth_texture((SHADOW_PX, SHADOW_PX)) for _ in range(2))
         self.targets = [context.framebuffer(depth_attachment=texture) for texture in (self.lamp_map, self.sun_map)]
         light = scene.light
@@ -163,6 +164,7 @@ class _Clip:
             ("window_centre", [c for c, _ in panes]),
             ("window_inward", [n for _, n in panes]),
             ("sky_light", light.sky),
+            ("outside_light", light.outside),
             ("ambient_up", light.ambient_up),
             ("ambient_down", light.ambient_down),
             ("exposure", [light.exposure]),
@@ -174,7 +176,8 @@ class _Clip:
             texture.use(unit)
 
     def release(self) -> None:
-        for thing in (self.pictures, self.glass, self.truths, self.shadows, *self.targets, self.lamp_map, self.sun_map, self.crowding, self.layers, self.buffer):
+        arrays, textures = (self.pictures, self.glass, self.truths, self.shadows), (self.lamp_map, self.sun_map, self.crowding, self.layers)
+        for thing in (*arrays, *self.targets, *textures, self.buffer):
             thing.release()
 
 
@@ -203,7 +206,7 @@ def projection(cameras: Cameras) -> Float[np.ndarray, "4 4"]:
 
 def lamp_matrix(position_m: tuple[float, float, float]) -> Float[np.ndarray, "4 4"]:
     """Clip coordinates of a light that looks straight down."""
-    f, far, near = 1 / math.tan(LAMP_FOV_RAD / 2), 8.0, 0.02
+    f, far, near = 1 / math.tan(LAMP_FOV_RAD / 2), 10.0, 0.2
     view = np.eye(4)
     view[1, 1] = view[2, 2] = -1  # x right, y down, z forward, which is down in the room
     view[:3, 3] = -view[:3, :3] @ np.array(position_m)

@@ -9,14 +9,13 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from proxy3d.spacespan.rooms.layout import Layout, Placed, walls
+from proxy3d.spacespan.rooms.layout import PANE, Layout, Placed, walls
 from proxy3d.spacespan.rooms.shell import shell, triangles
 from proxy3d.spacespan.rooms.surfaces import FLOORS, REPEAT_M, SIZE_PX, WALLS, choose_texture, outside, texture
 
 VERTEX = np.dtype([("position", "3f4"), ("normal", "3f4"), ("uv", "2f4"), ("colour", "4u1"), ("slot", "4u1")])
 NO_LAYER = 255
 CROWDING_CELL_M = 0.08
-PANE = 0.5  # window panes less opaque than this are left out: one looks through them
 
 Vector = tuple[float, float, float]
 
@@ -28,6 +27,7 @@ class Light:
     lamp_position_m: Vector
     lamp: Vector
     sky: Vector
+    outside: Vector  # how bright the view through a window is
     sun: Vector  # 0 = overcast
     to_sun: Vector
     windows: tuple[tuple[Vector, Vector], ...]  # centre, and inward normal times area
@@ -189,8 +189,9 @@ def choose_light(rng: np.random.Generator, layout: Layout) -> Light:
     warm = np.array([1.0, rng.uniform(0.78, 0.97), rng.uniform(0.55, 0.92)])
     day = np.array([rng.uniform(0.85, 1.0), 0.95, 1.0])
     # Irradiance one would measure in the middle of the room, shared between lamp, daylight and what walls throw back.
-    share = rng.dirichlet((3, 3, 5) if windows else (5, 0.01, 4))
-    reach = 0.6 + (height / 2) ** 2 + (width * depth) / 10
+    share = rng.dirichlet((4, 3, 4) if windows else (5, 0.01, 4))
+    reach = 0.6 + 0.8 * height**2 + (width * depth) / 10
+    exposure = rng.uniform(1.1, 2.0)
     panes = []
     for hole in windows:
         wall = walls(width, depth)[hole.wall]
@@ -209,12 +210,13 @@ def choose_light(rng: np.random.Generator, layout: Layout) -> Light:
         lamp_position_m=(float(x), float(y), float(z)),
         lamp=_vector(warm * share[0] * reach),
         sky=_vector(sky.clip(0, 2.5) if windows else day * 0),
+        outside=_vector(day * rng.uniform(0.8, 2.2) / exposure),
         sun=_vector(np.array([1.0, 0.93, 0.8]) * rng.uniform(0.6, 2.0) * sunny),
         to_sun=_vector(to_sun),
         windows=tuple(panes),
         ambient_up=_vector(bounce * rng.uniform(1.1, 1.4)),
         ambient_down=_vector(bounce * rng.uniform(0.6, 0.9)),
-        exposure=float(rng.uniform(1.1, 2.0)),
+        exposure=float(exposure),
     )
 
 
@@ -239,5 +241,5 @@ def crowding(layout: Layout) -> UInt8[np.ndarray, "Z Y X"]:
         taken[tuple(cell.T)] = 1
     near = uniform_filter(taken, 3, mode="nearest")
     far = uniform_filter(near, 7, mode="nearest")
-    open_share = 1.12 - 0.75 * near - 0.75 * far
+    open_share = 1.12 - 0.65 * near - 0.75 * far
     return np.ascontiguousarray((open_share.clip(0.25, 1.0) * 255).astype(np.uint8).transpose(2, 1, 0))
