@@ -276,10 +276,8 @@ def load_bank(bank_dir: Path) -> Bank:
         index = json.loads(text)
         if index["format"] != FORMAT:
             raise BadInput(f"{folder}: bank format {index['format']}, expected {FORMAT}; build it again")
-        with np.load(folder / "geometry.npz", allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-        with np.load(folder / "textures.npz", allow_pickle=False) as stored:
-            textures = stored["textures"]
+        arrays = _arrays(folder / "geometry.npz")
+        textures = _arrays(folder / "textures.npz")["textures"]
         models, start = [], 0
         for record in index["models"]:
             stop = start + record["faces"]
@@ -292,6 +290,11 @@ def load_bank(bank_dir: Path) -> Bank:
     except Exception as error:
         raise BadInput(f"{folder}: the furniture bank cannot be read ({type(error).__name__}: {error}); remove it and build it again") from None
     return Bank(tuple(models), hashlib.sha256(text).hexdigest(), {r["name"]: r["split"] for r in index["models"]})
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as stored:  # opened here: numpy leaks it when the file is no zip
+        return {key: stored[key] for key in stored.files}
 
 
 def _unpack(record: dict, arrays: dict[str, np.ndarray], textures: np.ndarray) -> Model:

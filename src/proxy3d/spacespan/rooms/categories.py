@@ -25,7 +25,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"#scopia/jar$", "vase"),
     (r"#blendswap-cc-0/lamp2$", "ceiling light"),
     (r"#scopia/(furnace|basin|tablet|cooker|sushi_tray|creamer)$|#eteks/tvunit$|#katorlegaz/propane-stove$", ""),
-    (r"#blendswap-cc-0/(lockedlocker|box|knifestandswap|towel2)$|#blendswap-cc-by/(tabletennisbat|breadbox|towel)$", ""),
+    (r"#blendswap-cc-0/(lockedlocker|box)$|#blendswap-cc-by/(tabletennisbat|breadbox)$", ""),
     (r"plate, glass(es)? and cutlery", ""),
     # The few outdoor, vehicle and animal models that are also found in homes; the rest of those sections goes.
     (r"^exterior/.*/(cafe-chair|silla_teca)$", "chair"),
@@ -63,7 +63,6 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"clothes rack", "clothes rack"),
     (r"(clothes|shopping) basket", "basket"),
     (r"slippers|sneakers|shoes|mocassin|bootie", "shoes"),
-    (r"cap|hat", "hat"),
     # Tables.
     (r"bedside table", "bedside table"),
     (r"(changing|dressing) table", ""),
@@ -102,8 +101,6 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"radiator", "radiator"),
     (r"bathtub|bath", "bathtub"),
     (r"towel rack", "towel rack"),
-    (r"paper towel", ""),
-    (r"towel", "towel"),
     # Storage.
     (r"bookcase", "bookcase"),
     (r"shelves", "shelf"),
@@ -137,7 +134,6 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"toaster|sandwich maker", "toaster"),
     (r"blender|mixer", "mixer"),
     # On tables and counters.
-    (r"knife stand", "knife block"),
     (r"utensils pot|penbox", "pencil holder"),
     (r"old jar|pottery", "jar"),
     (r"large pan", "pot"),
@@ -182,14 +178,14 @@ MOUNT: dict[str, tuple[str, ...]] = {
     ),
     "table": (
         "lamp", "desk lamp", "candle", "tv", "laptop", "computer", "printer", "phone", "stereo", "speaker", "fan", "microwave", "cooktop",
-        "coffee machine", "kettle", "toaster", "mixer", "knife block", "pencil holder", "jar", "pot", "bottle", "plate", "glass", "cup", "bowl",
-        "food", "book", "flowers", "vase", "picture frame", "clock", "toy", "towel", "hat", "aquarium",
+        "coffee machine", "kettle", "toaster", "mixer", "pencil holder", "jar", "pot", "bottle", "plate", "glass", "cup", "bowl",
+        "food", "book", "flowers", "vase", "picture frame", "clock", "toy", "aquarium",
     ),
 }  # fmt: skip
 _MOUNT_OF = {category: mount for mount, categories in MOUNT.items() for category in categories}
 
 # Hung when the catalogue gives a height, standing otherwise: a washbasin may have a foot, a flat television may have a stand.
-HUNG_IF_ELEVATED = {"washbasin", "tv", "radiator", "water heater", "picture frame", "clock", "towel"}
+HUNG_IF_ELEVATED = {"washbasin", "tv", "radiator", "water heater", "picture frame", "clock"}
 STANDS_ON_FLOOR_FROM_M = {"flowers": 0.8, "vase": 0.45, "lamp": 0.9, "speaker": 0.5, "toy": 0.45}
 STANDS_ON_TABLE_BELOW_M = {"plant": 0.55, "christmas tree": 0.5, "oven": 0.45}
 

@@ -166,10 +166,10 @@ def _model_licence(zipped: zipfile.ZipFile, present: set[str], model: str, libra
 
 
 def licence_in(text: str) -> str:
-    """The licence a text grants, as a key of LICENCES; "" when it grants none of them."""
+    """The licence a text grants, as a key of LICENCES; "restricted" when it forbids some use, "" when it names none of them."""
     flat = text.lower()
-    if re.search(r"licenses/by-(nc|nd|sa)|noncommercial|non-commercial|no derivative|sharealike", flat):
-        return ""
+    if re.search(r"licenses/by-(nc|nd|sa)|noncommercial|non-commercial|no derivative|sharealike|all rights reserved", flat):
+        return "restricted"
     if "licenses/by/3.0/us" in flat:
         return "CC-BY-3.0-US"
     if "licenses/by/3.0" in flat or "creative commons attribution 3.0" in flat:
