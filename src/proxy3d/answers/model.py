@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from proxy3d.answers.fusion import Fusion, GatedCrossAttention, PointingHead
 from proxy3d.answers.language_models.llama import LlamaHost, add_low_rank
-from proxy3d.tokens.project import SceneNumbers, SceneTokens
+from proxy3d.answers.objects import ObjectNamer
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class ReaderSettings:
 class SpatialReader(nn.Module):
     """A frozen language model that sees proxies twice: as tokens in its sequence and through gated cross-attention.
 
-    - `scene`: proxies -> scene tokens, which also name and box themselves without any question (`name_objects`)
+    - `namer`: proxies -> scene tokens, which also name and box themselves without any question
     - `show`: scene tokens go through the language model as the start of its sequence
     - `listen`: a question goes through the layers below the tap, on its own: what it asks does not depend on the scene, so
       training and a server can compute it once per question
@@ -49,10 +50,8 @@ class SpatialReader(nn.Module):
         self.host, self.settings = host, settings
         s = settings
         self.tap = min(s.tap, host.layers // 2)
-        self.tokens = SceneTokens(s.proxy_dim, s.width, s.scene_layers, s.heads)
+        self.namer = ObjectNamer(s.proxy_dim, s.width, s.scene_layers, s.heads, s.categories)
         self.to_host = nn.Linear(s.width, host.dim)
-        self.category = nn.Linear(s.width, len(s.categories) + 1)  # the last one: nothing, walls and floor
-        self.object_box = PointingHead(s.width)
         self.fusion = Fusion(host.dim, s.width, s.fusion_layers, s.heads)
         self.pointing = PointingHead(s.width)
         self.summary = nn.Linear(s.width, host.dim)  # what the scene would answer, as a word embedding; stage 2 learns through it
@@ -65,14 +64,6 @@ class SpatialReader(nn.Module):
         """Add the low-rank matrices that stage 3 trains, above the tap; the output does not change until it does."""
         add_low_rank(self.host, self.settings.rank, range(self.tap, self.host.layers))
 
-    def scene(self, numbers: SceneNumbers) -> Float[Tensor, "1+K W"]:
-        """Tokens of one scene; token 0 is the viewer."""
-        return self.tokens(numbers.feature[None], numbers.place[None], numbers.viewer[None])[0]
-
-    def name_objects(self, tokens: Float[Tensor, "1+K W"], xyz_room_m: Float[Tensor, "K 3"]) -> tuple[Float[Tensor, "K C"], Float[Tensor, "K 6"]]:
-        """Category logits of each proxy, and the box of the object it belongs to (centre, size; room frame, metres)."""
-        return self.category(tokens[1:]), self.object_box(tokens[None, 1:], xyz_room_m[None])[1][0]
-
     def show(self, tokens: Float[Tensor, "1+K W"]) -> object:
         """Run the scene tokens through the language model; returns its memory of them (keys and values above the tap)."""
         hidden = self.to_host(tokens)[None]
@@ -81,6 +72,11 @@ class SpatialReader(nn.Module):
         cache = self.host.new_cache()
         self.host.run(hidden, range(self.tap, self.host.layers), None, rotary, cache)
         return cache
+
+    @staticmethod
+    def recall(shown: object) -> object:
+        """A copy of what `show` remembered, to be filled up with one question; the original serves the next."""
+        return copy.deepcopy(shown)
 
     @torch.no_grad()
     def listen(self, ids: Int[Tensor, "Q n"], shown: int, *, past: int = 0, cache: object | None = None) -> Float[Tensor, "Q n E"]:

@@ -32,6 +32,7 @@ class SoftKMeans(nn.Module):
     def __init__(self, feature_dim: int | None = None, width: int = 32, rounds: int = 3, *, beta: float = 1.0, tau: float = 0.05):
         super().__init__()
         self.rounds = rounds
+        self.sizes = {"feature_dim": feature_dim, "width": width, "rounds": rounds}  # what rebuilds it around saved weights
         self.log_beta = nn.Parameter(torch.tensor(math.log(beta)))
         self.log_tau = nn.Parameter(torch.tensor(math.log(tau)))
         self.meaning_map = None

@@ -1,0 +1,106 @@
+"""Typed geometry on the named objects of a scene: no language model, no guessing; what is not there is said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+
+from proxy3d.errors import BadInput
+from proxy3d.geometry import invert, transform
+from proxy3d.values import Box, Scene
+
+ASKS = {"count": 1, "size": 1, "nearest": 1, "distance": 2, "direction": 1}  # how many objects each names
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A number or word with the boxes it was measured on. `value` is None when something named was not found."""
+
+    what: str
+    value: float | int | str | tuple[float, ...] | None
+    unit: str | None  # "m", "deg", None
+    text: str
+    boxes: tuple[Box, ...]
+
+
+def measure(scene: Scene, objects: Sequence[Box], what: str, names: Sequence[str], categories: Sequence[str]) -> Measurement:
+    """Measure among the named objects of a scene (`answers.objects.find_objects`).
+
+    count NAME; size NAME; nearest NAME; distance NAME NAME (centre to centre, of the nearest such pair);
+    direction NAME (seen from the first camera, degrees clockwise from straight ahead).
+
+    Raises:
+        BadInput: unknown measurement, a wrong number of names, or a word outside the category list.
+    """
+    if what not in ASKS:
+        raise BadInput(f"cannot measure {what!r}; known: {', '.join(ASKS)}")
+    if len(names) != ASKS[what]:
+        raise BadInput(f"measure {what} takes {ASKS[what]} object name{'s' * (ASKS[what] > 1)}, got {len(names)}: {' '.join(names) or 'none'}")
+    words = [known_word(name, categories) for name in names]
+    groups = [[box for box in objects if box.label == word] for word in words]
+    if what == "count":
+        return Measurement(what, len(groups[0]), None, str(len(groups[0])), tuple(groups[0]))
+    for word, group in zip(words, groups, strict=True):
+        if not group:
+            return Measurement(what, None, None, f"no {word} was found in this scene", ())
+    return {"size": _size, "nearest": _nearest, "distance": _distance, "direction": _direction}[what](scene, objects, groups)
+
+
+def known_word(name: str, categories: Sequence[str]) -> str:
+    """The category a user means, singular or plural.
+
+    Raises:
+        BadInput: names the nearest known words.
+    """
+    word = " ".join(name.lower().split())
+    for guess in (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ves") + "f"):
+        if guess in categories:
+            return guess
+    import difflib
+
+    near = difflib.get_close_matches(word, categories, 4, 0.5) or list(categories)[:6]
+    raise BadInput(f"{name!r} is not a word that measure knows; near ones: {', '.join(near)}; for free text use `proxy3d ground`")
+
+
+def _length(scene: Scene, value: float) -> tuple[float, str | None, str]:
+    """A length with its unit, or a bare number where nobody knows the scale."""
+    return (round(value, 3), "m", f"{value:.2f} m") if scene.scale.is_metric else (round(value, 3), None, f"{value:.2f} units (no metric scale)")
+
+
+def _size(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Box]]) -> Measurement:
+    box = groups[0][0]
+    sides = tuple(round(s, 3) for s in (max(box.size_m[:2]), min(box.size_m[:2]), box.size_m[2]))
+    unit = "m" if scene.scale.is_metric else None
+    words = " x ".join(f"{s:.2f}" for s in sides)
+    return Measurement("size", sides, unit, f"{words} {unit or 'units (no metric scale)'} (length x width x height)", (box,))
+
+
+def _nearest(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Box]]) -> Measurement:
+    box = groups[0][0]
+    others = [o for o in objects if o.label != box.label]
+    if not others:
+        return Measurement("nearest", None, None, f"nothing but {box.label} was found in this scene", (box,))
+    best = min(others, key=lambda o: math.dist(o.centre_m, box.centre_m))
+    return Measurement("nearest", best.label, None, f"{best.label}, {_length(scene, math.dist(best.centre_m, box.centre_m))[2]}", (box, best))
+
+
+def _distance(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Box]]) -> Measurement:
+    pairs = [(a, b) for a, b in product(*groups) if a is not b]
+    if not pairs:
+        return Measurement("distance", None, None, f"only one {groups[0][0].label} was found in this scene", tuple(groups[0]))
+    a, b = min(pairs, key=lambda pair: math.dist(pair[0].centre_m, pair[1].centre_m))
+    value, unit, text = _length(scene, math.dist(a.centre_m, b.centre_m))
+    return Measurement("distance", value, unit, text, (a, b))
+
+
+def _direction(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Box]]) -> Measurement:
+    box = groups[0][0]
+    camera_from_world = invert(scene.world_from_camera[int(scene.time_s.argmin())])
+    x, _, z = transform(camera_from_world, torch.tensor([box.centre_m]))[0].tolist()
+    degrees = math.degrees(math.atan2(x, z))
+    side = "straight ahead" if abs(degrees) < 10 else "behind" if abs(degrees) > 150 else "to the right" if degrees > 0 else "to the left"
+    return Measurement("direction", round(degrees, 1), "deg", f"{abs(degrees):.0f} degrees, {side} of the first camera's view", (box,))

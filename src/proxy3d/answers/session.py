@@ -1,0 +1,105 @@
+"""Ask one scene many times: the scene is read once, each question costs only itself."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from proxy3d.answers.boxes import merge_votes, world_box
+from proxy3d.answers.parse import checked_question, clean_answer
+from proxy3d.errors import BadInput
+from proxy3d.tokens.project import SceneNumbers
+from proxy3d.values import Answer, Box, Scene
+
+if TYPE_CHECKING:
+    from proxy3d.answers.model import SpatialReader
+    from proxy3d.weights import Weights
+
+LONGEST_ANSWER = 12  # tokens
+LEAST_SCORE = 0.5
+
+
+class Session:
+    """One scene with its reader. `weights` None means an untrained reader over the named language model, for tests."""
+
+    def __init__(self, scene: Scene, weights: Weights | None, language_model: str = "tiny"):
+        self.scene, self.weights, self.language_model = scene, weights, language_model
+        self.numbers = SceneNumbers.of(scene)
+        if weights and weights.reader_settings.proxy_dim != scene.proxies.feature.shape[1]:
+            raise BadInput(
+                f"scene {scene.clip_id}: its proxies have {scene.proxies.feature.shape[1]} features, the weights {weights.name} expect "
+                f"{weights.reader_settings.proxy_dim}; encode the capture again"
+            )
+
+    @cached_property
+    def reader(self) -> SpatialReader:
+        if self.weights:
+            return self.weights.reader
+        from proxy3d.answers.language_models import LANGUAGE_MODELS
+        from proxy3d.answers.model import ReaderSettings, SpatialReader
+
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return SpatialReader(LANGUAGE_MODELS[self.language_model](), ReaderSettings(proxy_dim=self.numbers.feature.shape[1])).eval()
+
+    @cached_property
+    def tokens(self) -> Float[Tensor, "1+K W"]:
+        with torch.no_grad():
+            return self.reader.namer(self.numbers)
+
+    @cached_property
+    def shown(self) -> list[tuple[Tensor, Tensor]]:
+        """The language model's keys and values of the scene tokens: computed at the first question, reused by all others."""
+        with torch.no_grad():
+            return self.reader.show(self.tokens)
+
+    @torch.no_grad()
+    def ask(self, question: str) -> Answer:
+        """Words, with the boxes of the objects they are about and the proxies and frames that show them.
+
+        Raises:
+            BadInput: the question is empty or far too long.
+        """
+        ids, fused = self._fused(checked_question(question))
+        text = clean_answer(self.reader.host.tokenizer.decode(self._decode(ids, fused)), metric=self.scene.scale.is_metric)
+        boxes = self._boxes(fused, label=None)
+        proxies = tuple(sorted({p for box in boxes for p in box.proxies}))
+        return Answer(text, boxes, proxies, tuple(sorted({t for box in boxes for t in box.frames})))
+
+    @torch.no_grad()
+    def ground(self, phrase: str) -> tuple[Box, ...]:
+        """Boxes of what the phrase means, surest first; none is an answer.
+
+        Raises:
+            BadInput: the phrase is empty or far too long.
+        """
+        line = checked_question(phrase, what="phrase")
+        return self._boxes(self._fused(line)[1], label=line)
+
+    def _fused(self, line: str) -> tuple[Tensor, Tensor]:
+        chat = self.reader.host.chat
+        ids = torch.tensor([self.reader.host.tokenizer.encode(chat.before + line + chat.after)])
+        words = self.reader.listen(ids, len(self.tokens))
+        return ids, self.reader.fuse(self.tokens, words, torch.ones_like(ids, dtype=torch.bool))
+
+    def _boxes(self, fused: Tensor, *, label: str | None) -> tuple[Box, ...]:
+        point, box = self.reader.point(fused, self.numbers.xyz_room_m)
+        least = float(self.weights.facts.get("least_score", LEAST_SCORE)) if self.weights else LEAST_SCORE
+        return tuple(world_box(vote, self.scene, label=label) for vote in merge_votes(point[0].sigmoid(), box[0], least=least))
+
+    def _decode(self, ids: Tensor, fused: Tensor) -> list[int]:
+        """Greedy words; one memory for all layers: below the tap of the question, above it of the scene too."""
+        reader, memory, out, past = self.reader, self.reader.recall(self.shown), [], 0
+        while len(out) < LONGEST_ANSWER:
+            words = reader.listen(ids, len(self.tokens), past=past, cache=memory)
+            hidden = reader.speak(words, fused, memory, past=past)
+            best = int(reader.host.logits(hidden[0, -1]).argmax())
+            if best == reader.host.tokenizer.stop:
+                break
+            out.append(best)
+            past, ids = past + ids.shape[1], torch.tensor([[best]])
+        return out

@@ -1,0 +1,248 @@
+"""`proxy3d <verb>`: each verb reads its arguments, calls one public function and prints what came back.
+
+Nothing heavy is imported until a verb runs, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from proxy3d.errors import BadInput
+
+app = App(
+    name="proxy3d",
+    help="Answer questions about a 3D place from a few camera frames: encode a capture once, ask it many times.",
+    version="0.1.0",
+    help_on_error=False,
+)
+data = App(name="data", help="Make and check SpaceSpan, the rooms and questions that models are trained on.")
+app.command(data)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CaptureFlags:
+    """What the files of a capture do not say themselves."""
+
+    intrinsics: Annotated[str | None, Parameter(help="fx,fy,cx,cy in pixels of the stored colour picture")] = None
+    depth_unit: Annotated[str | None, Parameter(help="unit of stored depth: a name such as millimetres or tum, or how many units make a metre")] = None
+    poses: Annotated[Literal["world_from_camera", "camera_from_world"], Parameter(help="which way the pose files go")] = "world_from_camera"
+    axes: Annotated[Literal["opencv", "opengl"] | None, Parameter(help="camera axes, where they are not what the layout is known for")] = None
+    color: Annotated[str | None, Parameter(help="with --depth: the two files of one RGB-D frame")] = None
+    depth: Annotated[str | None, Parameter(help="with --color: the depth file of one RGB-D frame")] = None
+    metres_per_unit: Annotated[float, Parameter(help="of the pose translations, or of a point cloud")] = 1.0
+
+    def options(self) -> object:
+        from proxy3d.clips import CaptureOptions
+
+        numbers = None
+        if self.intrinsics is not None:
+            try:
+                numbers = tuple(float(v) for v in self.intrinsics.replace(" ", ",").split(",") if v)
+            except ValueError:
+                raise BadInput(f"--intrinsics {self.intrinsics}: expected four numbers fx,fy,cx,cy, for example 525,525,319.5,239.5") from None
+        unit = self.depth_unit
+        try:
+            unit = float(unit) if unit is not None else None
+        except ValueError:
+            pass  # a name
+        return CaptureOptions(
+            intrinsics=numbers,
+            depth_unit=unit,
+            poses=self.poses,
+            axes=self.axes,
+            color=self.color,
+            depth=self.depth,
+            metres_per_unit=self.metres_per_unit,
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SceneFlags:
+    """How a capture becomes a scene. Only needed to change a preset."""
+
+    preset: Annotated[str, Parameter(help="named settings: laptop, brief_16, tiny")] = "laptop"
+    proxies: Annotated[int | None, Parameter(help="how many proxies, exactly")] = None
+    frames: Annotated[int | None, Parameter(help="how many frames are looked at, spread over the view")] = None
+    semantic: str | None = None
+    geometric: str | None = None
+    clusterer: str | None = None
+    weights: Annotated[str | None, Parameter(help="name of shipped weights, or a .safetensors file")] = None
+
+    def pipeline(self) -> object:
+        from proxy3d.pipeline import Pipeline
+        from proxy3d.presets import preset
+
+        changes = {k: v for k, v in self.__dict__.items() if k != "preset"}
+        return Pipeline(preset(self.preset, **changes))
+
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="print exactly one JSON object")]
+Force = Annotated[bool, Parameter(negative="", help="overwrite an existing file")]
+DEFAULT_SCENE, DEFAULT_CAPTURE = SceneFlags(), CaptureFlags()
+
+
+@app.command
+def encode(
+    capture: str,
+    *,
+    out: Annotated[str, Parameter(name=["-o", "--out"])],
+    form: Literal["float32", "float16", "int8"] = "float16",
+    preview: Annotated[bool, Parameter(negative="", help="keep a thinned cloud and thumbnails for `view`")] = False,
+    force: Force = False,
+    json: Json = False,
+    scene: SceneFlags = DEFAULT_SCENE,
+    reading: CaptureFlags = DEFAULT_CAPTURE,
+) -> None:
+    """Summarise a capture into a scene file.
+
+    CAPTURE is a posed RGB-D folder in any common layout, a point cloud (.ply, .pcd), a video or a folder of pictures.
+    """
+    from proxy3d.verbs import encode as run
+
+    result = run(capture, out, scene.pipeline(), reading.options(), form=form, preview=preview, force=force)
+    show(result, json, f"{result['scene']}: {result['proxies']} proxies, {result['bytes']} bytes, scale = {result['scale']}")
+
+
+@app.command
+def ask(where: str, question: str, *, json: Json = False, scene: SceneFlags = DEFAULT_SCENE, reading: CaptureFlags = DEFAULT_CAPTURE) -> None:
+    """Answer a question about a scene file or a capture."""
+    from proxy3d.verbs import ask as run
+
+    result = run(where, question, scene.pipeline(), reading.options())
+    show(result, json, result["answer"])
+
+
+@app.command
+def ground(where: str, phrase: str, *, json: Json = False, scene: SceneFlags = DEFAULT_SCENE, reading: CaptureFlags = DEFAULT_CAPTURE) -> None:
+    """Find what a phrase means: 0, 1 or several boxes."""
+    from proxy3d.verbs import ground as run
+
+    result = run(where, phrase, scene.pipeline(), reading.options())
+    show(result, json, "\n".join(box_line(box) for box in result["boxes"]) or "nothing in this scene fits")
+
+
+@app.command
+def measure(
+    where: str,
+    what: Literal["count", "size", "nearest", "distance", "direction"],
+    *names: str,
+    json: Json = False,
+    scene: SceneFlags = DEFAULT_SCENE,
+    reading: CaptureFlags = DEFAULT_CAPTURE,
+) -> None:
+    """Measure named objects, without a language model: `measure room.p3d distance chair table`."""
+    from proxy3d.verbs import measure as run
+
+    result = run(where, what, names, scene.pipeline(), reading.options())
+    show(result, json, result["text"])
+
+
+@app.command
+def view(
+    where: str,
+    *,
+    out: Annotated[str | None, Parameter(name=["-o", "--out"])] = None,
+    question: Annotated[list[str] | None, Parameter(name="--ask", help="a question to answer on the page; may be repeated")] = None,
+    force: Force = False,
+    json: Json = False,
+    scene: SceneFlags = DEFAULT_SCENE,
+    reading: CaptureFlags = DEFAULT_CAPTURE,
+) -> None:
+    """Write one HTML page that shows a scene and works offline."""
+    from proxy3d.verbs import view as run
+
+    result = run(where, out, question or [], scene.pipeline(), reading.options(), force=force)
+    show(result, json, f"{result['page']}: open it in a browser")
+
+
+@app.command
+def demo(*, out: Annotated[str, Parameter(name=["-o", "--out"])] = "demo", json: Json = False) -> None:
+    """The main job, end to end, on the small room that ships with the package."""
+    from proxy3d.verbs import demo as run
+
+    result = run(out)
+    show(result, json, "\n".join([*(f"{q}  ->  {a}" for q, a in result["answers"].items()), f"page: {result['page']}"]))
+
+
+@app.command
+def train(
+    recipe: str = "first",
+    *,
+    rooms: Annotated[str, Parameter(help="folder made by `proxy3d data make`")] = "data/rooms",
+    out: Annotated[str, Parameter(name=["-o", "--out"])] = "runs/out/first",
+    seed: int = 0,
+    json: Json = False,
+) -> None:
+    """Train in three stages; a run that was killed goes on where it was when the same line is typed again."""
+    from proxy3d.training.recipes import train as run
+
+    result = run(recipe, Path(rooms), Path(out), seed=seed)
+    show(result, json, f"{result['weights']}: trained in {result['train_minutes']:.1f} minutes")
+
+
+@app.command
+def doctor(*, json: Json = False) -> None:
+    """Versions, weights found, and the command that installs what is missing."""
+    from proxy3d.doctor import doctor as run
+
+    result = run()
+    lines = [f"{'ok     ' if c['found'] else 'missing'} {c['what']:34} {c['detail']}" for c in result["checks"]]
+    show(result, json, "\n".join(lines))
+
+
+@data.command(name="make")
+def data_make(
+    *,
+    out: Annotated[str, Parameter(name=["-o", "--out"])] = "data/rooms",
+    train: int = 1000,
+    val: int = 60,
+    test: int = 120,
+    seed: int = 0,
+    bank: Annotated[str | None, Parameter(help="furniture bank; made there when it is missing. Without it, built-in furniture")] = None,
+    workers: int = 2,
+    json: Json = False,
+) -> None:
+    """Render furnished rooms with exact truth and write questions about them. Resumable; the same seed gives the same bytes."""
+    from proxy3d.spacespan.make import make_dataset as run
+
+    result = run(Path(out), {"train": train, "val": val, "test": test}, seed=seed, bank=Path(bank) if bank else None, workers=workers)
+    show(result, json, f"{result['folder']}: {result['rooms']} rooms, {result['questions']} questions")
+
+
+def box_line(box: dict) -> str:
+    """One box in words a person reads."""
+    unit = "m" if "centre_m" in box else "units"
+    centre, size = box.get("centre_m", box.get("centre")), box.get("size_m", box.get("size"))
+    return f"{box['label'] or 'object'}: centre {centre}, size {size} {unit}, score {box['score']:.2f}"
+
+
+def show(result: dict, as_json: bool, text: str) -> None:
+    """One JSON object, or text for people."""
+    print(json.dumps(result) if as_json else text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 2 the input is wrong (one line on stderr), 1 a defect of ours."""
+    from cyclopts import CycloptsError
+
+    try:
+        app(arguments if arguments is not None else sys.argv[1:], exit_on_error=False, print_error=False)
+    except (BadInput, CycloptsError) as error:
+        print(f"proxy3d: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("proxy3d: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The whole flow on one page: clip -> features -> points -> proxies -> tokens -> answer."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from proxy3d import scene_file
+from proxy3d.answers.session import Session
+from proxy3d.clips import CaptureOptions, open_capture
+from proxy3d.errors import BadInput
+from proxy3d.features.geometric import GEOMETRIC
+from proxy3d.features.grid import grid_for
+from proxy3d.features.semantic import SEMANTIC
+from proxy3d.geometry import compose, rigid
+from proxy3d.points.lift import lift
+from proxy3d.points.scale import settle_scale
+from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
+from proxy3d.presets import Preset
+from proxy3d.proxies.clusterers import CLUSTERERS
+from proxy3d.values import Clip, Points, Preview, Proxies, Scene
+from proxy3d.weights import Weights, load_weights
+
+PREVIEW_POINTS = 6000
+SCENE_SUFFIX = ".p3d"
+
+
+def known(registry: dict, name: str, what: str) -> type:
+    """A component by its name.
+
+    Raises:
+        BadInput: lists the names that are known.
+    """
+    if name not in registry:
+        raise BadInput(f"no {what} is called {name!r}; known: {', '.join(sorted(registry))}")
+    return registry[name]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """From a capture to a scene, and from a scene and a question to an answer.
+
+    >>> pipeline = Pipeline(PRESETS["laptop"])
+    >>> scene = pipeline.encode("my_room")                              # once
+    >>> pipeline.session(scene).ask("Is the cup on the table?").text    # many times
+    """
+
+    preset: Preset
+
+    @cached_property
+    def weights(self) -> Weights | None:
+        return load_weights(self.preset.weights) if self.preset.weights else None
+
+    @cached_property
+    def semantic(self) -> object:
+        return known(SEMANTIC, self.preset.semantic, "semantic encoder")()
+
+    @cached_property
+    def geometric(self) -> object:
+        return known(GEOMETRIC, self.preset.geometric, "geometric encoder")()
+
+    @cached_property
+    def clusterer(self) -> object:
+        chosen = known(CLUSTERERS, self.preset.clusterer, "clusterer")
+        return self.weights.clusterer if self.weights and self.preset.clusterer == "soft_kmeans" else chosen()
+
+    def read(self, path: str | Path, options: CaptureOptions | None = None) -> tuple[Clip, tuple[str, ...]]:
+        """The frames of a capture, and what the reader wants to say about them."""
+        capture = open_capture(Path(path), **(options.__dict__ if options else {}))
+        return capture.clip(self.preset.frames), capture.notes_for(self.preset.frames)
+
+    def encode(self, path: str | Path, options: CaptureOptions | None = None, *, preview: bool = False, allow_unknown_scale: bool = True) -> Scene:
+        """Read a capture and summarise it.
+
+        Raises:
+            BadInput: the capture cannot be used; says what is missing.
+        """
+        clip, notes = self.read(path, options)
+        scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale)
+        return replace(scene, provenance={**scene.provenance, "notes": list(notes)})
+
+    def encode_clip(self, clip: Clip, *, clip_id: str = "clip", preview: bool = False, allow_unknown_scale: bool = True) -> Scene:
+        """Summarise frames that are already in memory."""
+        height, width = clip.frame.shape[-2:]
+        grid = grid_for(width, height)
+        geometry = self.geometric(clip, grid)
+        semantics = self.semantic(clip, grid)
+        poses = clip.world_from_camera if clip.world_from_camera is not None else torch.eye(4).expand(len(clip.frame), 4, 4)
+        scale = settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
+        upright = world_from_capture(up_direction(geometry, poses), scale.metres_per_unit)
+        cameras = upright_cameras(upright, poses, scale.metres_per_unit)
+        points, _ = lift(clip, semantics, geometry, upright)
+        normals, sure = patch_normals(geometry, poses[:, :3, 3])
+        first = cameras[int(clip.time_s.argmin())]
+        room = room_from_world(points.xyz_world_m, points.weight, wall_yaw(normals @ rotation_of(upright).T, sure), first)
+        return Scene(
+            clip_id=clip_id,
+            proxies=self.summarise(points, room, len(clip.frame)),
+            scale=scale,
+            world_from_camera=cameras,
+            intrinsics_px=clip.intrinsics_px if clip.intrinsics_px is not None else torch.eye(3).expand(len(cameras), 3, 3),
+            image_size_px=(width, height),
+            time_s=clip.time_s,
+            frame_name=clip.name,
+            world_from_capture=upright,
+            room_from_world=room,
+            encoders=self._encoders(),
+            provenance={"preset": dict(self.preset.__dict__), "points": len(points)},
+            preview=look_small(clip, points) if preview else None,
+        )
+
+    def summarise(self, points: Points, room_from_world: torch.Tensor, frames: int) -> Proxies:
+        """Points -> proxies: the learned encoder, if there is one, then the clusterer."""
+        if self.weights:
+            if points.feature.shape[1] != self.weights.encoder.settings.feature_dim:
+                raise BadInput(f"the weights {self.weights.name} were trained on efficientnet_lite0 features, not on {self.preset.semantic}")
+            points = self.weights.encoder.encode(points, room_from_world)
+        return self.clusterer(points, self.preset.proxies, frames)
+
+    def session(self, scene: Scene) -> Session:
+        """Something that answers questions about a scene; the language model is loaded at the first question that needs it."""
+        return Session(scene, self.weights, self.preset.language_model)
+
+    def _encoders(self) -> dict[str, str]:
+        parts = {
+            "semantic": f"{self.preset.semantic} sha256:{self.semantic.hash[:16]}",
+            "geometric": f"{self.preset.geometric} sha256:{self.geometric.hash[:16]}",
+            "clusterer": self.preset.clusterer,
+        }
+        return parts | ({"weights": f"{self.weights.name} sha256:{self.weights.hash[:16]}"} if self.weights else {})
+
+
+def rotation_of(similarity: torch.Tensor) -> torch.Tensor:
+    """The rotation of a transform that turns and scales."""
+    return similarity[:3, :3] / torch.linalg.det(similarity[:3, :3]).abs() ** (1 / 3)
+
+
+def upright_cameras(world_from_capture: torch.Tensor, capture_from_camera: torch.Tensor, metres_per_unit: float) -> torch.Tensor:
+    """Poses in the upright, metric world; they stay rigid although the world changes its unit."""
+    turned = compose(rigid(rotation_of(world_from_capture), torch.zeros(3)), capture_from_camera)
+    turned[:, :3, 3] *= metres_per_unit
+    return turned
+
+
+def look_small(clip: Clip, points: Points) -> Preview:
+    """A thinned coloured cloud and a thumbnail per frame, for people."""
+    step = max(1, -(-len(points) // PREVIEW_POINTS))
+    pictures = (clip.frame * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    thumbnails = []
+    for picture in pictures:
+        image, out = Image.fromarray(picture), io.BytesIO()
+        image.thumbnail((192, 192))
+        image.save(out, "JPEG", quality=80)
+        thumbnails.append(out.getvalue())
+    return Preview(points.xyz_world_m[::step], (points.rgb[::step] * 255).round().to(torch.uint8), tuple(thumbnails))
+
+
+def load_or_encode(pipeline: Pipeline, path: str | Path, options: CaptureOptions | None = None, *, preview: bool = False) -> tuple[Scene, float, float]:
+    """A scene from a scene file or a capture, and the milliseconds spent on loading and on encoding."""
+    started = time.perf_counter()
+    if Path(path).suffix == SCENE_SUFFIX:
+        scene = scene_file.load(path)
+        return scene, (time.perf_counter() - started) * 1000, 0.0
+    scene = pipeline.encode(path, options, preview=preview)
+    return scene, 0.0, (time.perf_counter() - started) * 1000

@@ -1,0 +1,51 @@
+"""Make a whole data set: furniture, rooms, questions, and one file that says what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from proxy3d.spacespan.questions import Vocabulary, ask_about, balance
+from proxy3d.spacespan.record import write_records
+from proxy3d.spacespan.room import Room
+
+PER_FAMILY = 2
+
+
+def room_folders(folder: Path) -> list[Path]:
+    """The folders of one split's rooms, in order of their index."""
+    return sorted(p for p in Path(folder).iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def make_dataset(out: Path, counts: dict[str, int], *, seed: int = 0, bank: Path | None = None, workers: int = 2, per_family: int = PER_FAMILY) -> dict:
+    """Rooms in `out/<split>/`, questions in `out/<split>.jsonl`, and `out/spacespan.json` last, with counts and hashes.
+
+    A bank folder that does not exist yet is built there first, from two Debian packages. Resumable and deterministic.
+
+    Raises:
+        BadInput: the bank cannot be built, rendering cannot start, or the folder holds other rooms.
+    """
+    from proxy3d.spacespan.rooms.bank import build_bank
+    from proxy3d.spacespan.rooms.make import make_rooms
+
+    if bank is not None and not (Path(bank) / "index.json").is_file():
+        build_bank(Path(bank))
+    out, facts = Path(out), {}
+    for split, count in counts.items():
+        make_rooms(out / split, split, count, seed=seed, bank_dir=bank, workers=workers)
+        facts[split] = write_questions(out, split, count, seed=seed, per_family=per_family)
+    text = json.dumps({"seed": seed, "splits": facts}, indent=2, sort_keys=True)
+    (out / "spacespan.json").write_text(text + "\n", encoding="utf-8")
+    return {"folder": str(out), "rooms": sum(counts.values()), "questions": sum(f["questions"] for f in facts.values()), "splits": facts}
+
+
+def write_questions(out: Path, split: str, count: int, *, seed: int, per_family: int) -> dict:
+    """Balanced questions about the first `count` rooms of a split; returns their number and hash."""
+    rooms = [Room.load(folder) for folder in room_folders(out / split)[:count]]
+    vocabulary = Vocabulary.of(rooms, 3 if count >= 50 else 1)
+    records = [r for room in rooms for r in ask_about(room, rng_seed=seed, per_family=per_family, vocabulary=vocabulary)]
+    records = balance(records, seed)
+    write_records(out / f"{split}.jsonl", records)
+    digest = hashlib.sha256((out / f"{split}.jsonl").read_bytes()).hexdigest()
+    return {"rooms": len(rooms), "questions": len(records), "sha256": digest}

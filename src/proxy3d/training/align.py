@@ -1,0 +1,141 @@
+"""Stages 2 and 3: proxies learn to be understood, then the language model learns to answer and point with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from proxy3d.answers.model import SpatialReader, pad
+from proxy3d.tokens.project import SceneNumbers
+from proxy3d.training.lessons import Question, RoomLesson, box_loss, object_target, pointing_target
+
+
+@dataclass(frozen=True)
+class RoomOfQuestions:
+    """Several looks at one room, and what can be asked about it."""
+
+    looks: Sequence[RoomLesson]
+    questions: Sequence[Question]
+
+
+@dataclass(frozen=True)
+class AlignSettings:
+    """What a step of stage 2 or 3 looks at, and how its losses weigh."""
+
+    rooms: int = 2
+    questions: int = 12  # drawn from each
+    speak: bool = False  # run the language model's upper layers: stage 3
+    blind: bool = False  # scene numbers are zeroed: the baseline that only reads questions
+    weight_point: float = 4.0
+    weight_box: float = 0.5
+    weight_summary: float = 0.5
+    weight_metres: float = 0.5
+    weight_name: float = 0.5
+    weight_words: float = 1.0
+
+
+class AlignObjective:
+    """Answer likelihood, pointing, boxes and naming, for a reader on rooms with questions.
+
+    In stage 2 the language model's upper layers do not run: the summary token must already give the first word of the
+    answer through the frozen output embedding, which teaches proxies, question and answer one language at a third of the
+    cost. In stage 3 the words are the language model's own.
+    """
+
+    def __init__(self, reader: SpatialReader, rooms: Sequence[RoomOfQuestions], settings: AlignSettings, seed: int):
+        self.reader, self.rooms, self.settings, self.seed = reader, rooms, settings, seed
+        self.metres = nn.Linear(reader.settings.width, 1)  # exists only while training
+        self.heard: dict[tuple[int, ...], Tensor] = {}
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        own = {name: p for name, p in self.reader.named_parameters() if not name.startswith("host.") or name.endswith((".down", ".up"))}
+        return own | {f"metres.{name}": p for name, p in self.metres.named_parameters()}
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        parts: dict[str, Tensor] = {}
+        for index in torch.randint(len(self.rooms), (self.settings.rooms,), generator=generator).tolist():
+            room = self.rooms[index]
+            lesson = room.looks[int(torch.randint(len(room.looks), (1,), generator=generator))]
+            order = torch.randperm(len(room.questions), generator=generator)[: self.settings.questions].tolist()
+            for name, value in self.room_loss(lesson, [room.questions[i] for i in order]).items():
+                parts[name] = parts.get(name, 0.0) + value / self.settings.rooms
+        return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
+
+    def room_loss(self, lesson: RoomLesson, questions: Sequence[Question]) -> dict[str, Tensor]:
+        """The loss parts of one room."""
+        s, reader = self.settings, self.reader
+        numbers = blinded(lesson.numbers) if s.blind else lesson.numbers
+        tokens = reader.namer(numbers)
+        words, is_word = self._listen(questions, len(tokens))
+        is_question = is_word & (torch.arange(words.shape[1])[None] < torch.tensor([len(q.ids) for q in questions])[:, None])
+        fused = reader.fuse(tokens, words, is_question)
+        parts = {} if s.blind else self._pointing(lesson, questions, tokens, fused)
+        answered = [i for i, q in enumerate(questions) if q.answer]
+        if not answered:
+            return parts
+        first = torch.tensor([questions[i].answer[0] for i in answered])
+        logits = reader.host.logits(reader.summary(fused[answered, 0]))
+        parts["summary"] = F.cross_entropy(logits, first) * s.weight_summary
+        metres = torch.tensor([questions[i].metres for i in answered])
+        if bool(metres.isfinite().any()):
+            known = metres.isfinite()
+            guess = self.metres(fused[answered, 0])[:, 0][known]
+            parts["metres"] = F.smooth_l1_loss(guess, metres[known].clamp_min(0.05).log(), beta=0.2) * s.weight_metres
+        if s.speak:
+            parts["words"] = self._speak(tokens, words, fused, questions, answered) * s.weight_words
+        return parts
+
+    def _listen(self, questions: Sequence[Question], shown: int) -> tuple[Tensor, Tensor]:
+        """Words below the tap, remembered: they depend on nothing that is learned."""
+        rows = [q.ids + q.answer[:-1] if self.settings.speak else q.ids for q in questions]
+        new = [row for row in dict.fromkeys(rows) if row not in self.heard]
+        if new:
+            ids, real = pad(new)
+            for row, hidden, length in zip(new, self.reader.listen(ids, shown), real.sum(1), strict=True):
+                self.heard[row] = hidden[: int(length)].half()
+        longest = max(len(row) for row in rows)
+        words = torch.stack([F.pad(self.heard[row].float(), (0, 0, 0, longest - len(row))) for row in rows])
+        return words, torch.tensor([[i < len(row) for i in range(longest)] for row in rows])
+
+    def _pointing(self, lesson: RoomLesson, questions: Sequence[Question], tokens: Tensor, fused: Tensor) -> dict[str, Tensor]:
+        s, reader, xyz = self.settings, self.reader, lesson.numbers.xyz_room_m
+        point, box = reader.point(fused, xyz)
+        wanted, counts, true = (torch.stack(c) for c in zip(*(pointing_target(lesson, q.record.targets) for q in questions), strict=True))
+        surprise = F.binary_cross_entropy_with_logits(point, wanted, reduction="none") * counts
+        category, object_box = reader.namer.name(tokens, xyz)
+        is_category, is_thing, own_box = object_target(lesson)
+        return {
+            # Positives are few; counting each question's hits and misses alike keeps "nothing" from being a good answer.
+            "point": (_share(surprise, wanted) + _share(surprise, 1 - wanted)).mean() * s.weight_point / 2,
+            "box": (box_loss(box, true) * wanted).sum() / wanted.sum().clamp_min(1) * s.weight_box,
+            "name": F.cross_entropy(category, is_category) * s.weight_name,
+            "object_box": (box_loss(object_box, own_box) * is_thing).sum() / is_thing.sum().clamp_min(1) * s.weight_box,
+        }
+
+    def _speak(self, tokens: Tensor, words: Tensor, fused: Tensor, questions: Sequence[Question], answered: Sequence[int]) -> Tensor:
+        reader = self.reader
+        cache = reader.show(tokens)
+        cache.batch_repeat_interleave(len(answered))
+        hidden = reader.speak(words[answered], fused[answered], cache)
+        rows, columns, wanted = [], [], []
+        for row, i in enumerate(answered):
+            first = len(questions[i].ids) - 1  # the last word of the question predicts the first of the answer
+            rows += [row] * len(questions[i].answer)
+            columns += range(first, first + len(questions[i].answer))
+            wanted += questions[i].answer
+        return F.cross_entropy(reader.host.logits(hidden[rows, columns]), torch.tensor(wanted))
+
+
+def _share(value: Tensor, where: Tensor) -> Tensor:
+    """Mean of `value` over the marked entries of each row; 0 where none is marked."""
+    return (value * where).sum(1) / where.sum(1).clamp_min(1)
+
+
+def blinded(numbers: SceneNumbers) -> SceneNumbers:
+    """The same scene with nothing in it."""
+    return SceneNumbers(*(torch.zeros_like(v) for v in (numbers.feature, numbers.place, numbers.xyz_room_m, numbers.viewer)))

@@ -1,0 +1,213 @@
+"""Recipes, read top to bottom: data -> clusters -> alignment -> adaptation -> weights and a run card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from proxy3d.answers.language_models import LANGUAGE_MODELS
+from proxy3d.answers.model import ReaderSettings, SpatialReader
+from proxy3d.errors import BadInput
+from proxy3d.features.semantic import SEMANTIC
+from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
+from proxy3d.spacespan.make import room_folders
+from proxy3d.spacespan.record import read_records
+from proxy3d.spacespan.room import Room
+from proxy3d.training.align import AlignObjective, AlignSettings, RoomOfQuestions
+from proxy3d.training.cluster import ClusterObjective, ClusterSettings, ClusterTeacher, RoomTruth
+from proxy3d.training.lessons import as_question, look
+from proxy3d.training.loop import Stage, run_stage
+from proxy3d.training.patches import RoomPatches, cached_patches
+from proxy3d.weights import round_to_half, save_weights
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run depends on besides the data and the seed."""
+
+    semantic: str = "efficientnet_lite0"
+    encoder: EncoderSettings = EncoderSettings()
+    reader: ReaderSettings = ReaderSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    align: AlignSettings = AlignSettings()
+    adapt: AlignSettings = AlignSettings(rooms=1, questions=20, speak=True)
+    looks: int = 3  # per training room; the first is the clean one
+    proxies: int = 32
+    stages: tuple[Stage, ...] = (
+        Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=2000, lr=1e-3, fast=("log_beta", "log_tau")),
+        Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=5000, lr=6e-4),
+        Stage("adapt", ("namer", "fusion", "pointing", "summary", "metres", "to_host", "cross", "host"), steps=700, lr=3e-4, fast=(".gate",)),
+    )
+
+
+RECIPES = {
+    "first": Recipe(),
+    "tiny": Recipe(
+        semantic="tiny",
+        encoder=EncoderSettings(feature_dim=24, width=24, layers=1, heads=2, out_dim=16),
+        reader=ReaderSettings("tiny", proxy_dim=16, width=16, heads=2, scene_layers=1, fusion_layers=1, tap=2, cross_every=1, rank=2),
+        cluster=ClusterSettings(rooms=2, patches=64, proxies=8, anchors=16),
+        looks=1,
+        proxies=8,
+        stages=(
+            Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=4, lr=1e-3, warmup=1),
+            Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=4, lr=1e-3, warmup=1),
+            Stage("adapt", ("namer", "fusion", "pointing", "summary", "metres", "to_host", "cross", "host"), steps=4, lr=1e-3, warmup=1),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class TrainingRooms:
+    """Rooms of a split with their patches."""
+
+    rooms: list[Room]
+    patches: list[RoomPatches]
+    categories: tuple[str, ...]
+
+    def truths(self) -> list[RoomTruth]:
+        return [truth_of(room, patches, self.categories) for room, patches in zip(self.rooms, self.patches, strict=True)]
+
+
+def truth_of(room: Room, patches: RoomPatches, categories: Sequence[str]) -> RoomTruth:
+    """Category and seen colour of each instance."""
+    size = max([o.id for o in room.objects] + [int(patches.instance.max())]) + 1
+    category = torch.full((size,), len(categories))
+    for thing in room.objects:
+        category[thing.id] = categories.index(thing.category) if thing.category in categories else len(categories)
+    rgb, count = torch.zeros(size, 3), torch.zeros(size)
+    rgb.index_add_(0, patches.instance, patches.rgb)
+    count.index_add_(0, patches.instance, torch.ones(len(patches.instance)))
+    return RoomTruth(category, rgb / count.clamp_min(1)[:, None])
+
+
+def load_rooms(folder: Path, cache: Path, semantic: object, categories: Sequence[str] | None = None) -> TrainingRooms:
+    """All rooms of a split; patches come from the cache where they can.
+
+    Raises:
+        BadInput: no rooms there.
+    """
+    if not Path(folder).is_dir() or not room_folders(folder):
+        raise BadInput(f"{folder}: no rooms; make some with `proxy3d data make -o {Path(folder).parent}`")
+    rooms, patches = [], []
+    for index, room in enumerate(folders := room_folders(folder)):
+        rooms.append(Room.load(room))
+        patches.append(cached_patches(room, cache, semantic))
+        if index % 100 == 99:
+            print(f"patches of {index + 1}/{len(folders)} rooms", file=sys.stderr, flush=True)
+    words = tuple(categories) if categories is not None else tuple(sorted({o.category for room in rooms for o in room.objects}))
+    return TrainingRooms(rooms, patches, words)
+
+
+def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
+    """Run a recipe on a data set made by `proxy3d data make`; the same line goes on after a kill.
+
+    Writes `weights.safetensors` and `run.json` (settings, seeds, data hash, commit, time) to `out`.
+
+    Raises:
+        BadInput: unknown recipe, or no data.
+    """
+    if name not in RECIPES:
+        raise BadInput(f"no recipe is called {name!r}; known: {', '.join(RECIPES)}")
+    recipe, started = RECIPES[name], time.monotonic()
+    torch.manual_seed(seed)
+    data = load_rooms(Path(rooms) / "train", out / "patches", SEMANTIC[recipe.semantic]())
+    teacher, facts = train_clusters(recipe, data, out, seed)
+    reader, more = train_reader(recipe, data, teacher, Path(rooms) / "train.jsonl", out, seed)
+    seconds = sum(f["seconds"] for f in (facts, *more))
+    card = {
+        "recipe": name,
+        "settings": asdict(recipe),
+        "seed": seed,
+        "data": data_hash(Path(rooms)),
+        "train_minutes": seconds / 60,
+        "minutes_with_loading": (time.monotonic() - started) / 60,
+        "stages": {f["stage"]["name"]: {k: f[k] for k in ("step", "seconds", "loss")} for f in (facts, *more)},
+        **machine(),
+    }
+    round_to_half(teacher.encoder, teacher.clusterer, reader)
+    weights = out / "weights.safetensors"
+    save_weights(weights, encoder=teacher.encoder, clusterer=teacher.clusterer, reader=reader, facts={"run": card})
+    part = out / "run.json.part"
+    part.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(part, out / "run.json")
+    return {"weights": str(weights), "run": str(out / "run.json"), "train_minutes": card["train_minutes"]}
+
+
+def train_clusters(recipe: Recipe, data: TrainingRooms, out: Path, seed: int) -> tuple[ClusterTeacher, dict]:
+    """Stage 1; the language model takes no part."""
+    encoder = ProxyEncoder(recipe.encoder)
+    sample = torch.cat([p.feature[::7].float() for p in data.patches[:200]])
+    encoder.feature_mean.copy_(sample.mean(0))
+    encoder.feature_std.copy_(sample.std(0).clamp_min(1e-3))
+    teacher = ClusterTeacher(encoder, SoftKMeans(recipe.encoder.out_dim), len(data.categories))
+    objective = ClusterObjective(teacher, list(zip(data.patches, data.truths(), strict=True)), recipe.cluster, seed)
+    return teacher, run_stage(recipe.stages[0], objective, out)
+
+
+def train_reader(
+    recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, out: Path, seed: int, *, blind: bool = False
+) -> tuple[SpatialReader, list[dict]]:
+    """Stages 2 and 3 on proxies of the trained encoder. `blind` trains the same model on the same questions without any scene."""
+    from dataclasses import replace
+
+    host = LANGUAGE_MODELS[recipe.reader.language_model]()
+    reader = SpatialReader(host, replace(recipe.reader, categories=data.categories))
+    lessons = rooms_of_questions(recipe, data, teacher, questions, reader, seed)
+    align = AlignObjective(reader, lessons, replace(recipe.align, blind=blind), seed)
+    facts = [run_stage(recipe.stages[1], align, out)]
+    reader.adapt()
+    adapt = AlignObjective(reader, lessons, replace(recipe.adapt, blind=blind), seed + 1)
+    adapt.metres = align.metres
+    facts.append(run_stage(recipe.stages[2], adapt, out))
+    return reader.eval(), facts
+
+
+def rooms_of_questions(recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, reader: SpatialReader, seed: int) -> list[RoomOfQuestions]:
+    """Several looks at each room, and its questions as tokens."""
+    by_room = defaultdict(list)
+    for record in read_records(questions):
+        by_room[record.room_id].append(as_question(record, reader.host))
+    teacher.eval()
+    lessons = []
+    for index, (room, patches) in enumerate(zip(data.rooms, data.patches, strict=True)):
+        if not by_room[room.room_id]:
+            continue
+        worse = torch.Generator().manual_seed(seed * 1_000_003 + index)
+        looks = [
+            look(room, patches, teacher.encoder, teacher.clusterer, data.categories, recipe.proxies, worse=worse if i else None)
+            for i in range(recipe.looks)
+        ]
+        lessons.append(RoomOfQuestions(looks, by_room[room.room_id]))
+    return lessons
+
+
+def data_hash(rooms: Path) -> dict:
+    """What the data set says it is."""
+    file = rooms / "spacespan.json"
+    text = file.read_bytes() if file.is_file() else b""
+    return {"sha256": hashlib.sha256(text).hexdigest(), **(json.loads(text) if text else {})}
+
+
+def machine() -> dict:
+    """Where and from which commit a result comes."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+    return {
+        "commit": (commit or "unknown") + ("+changes" if changed else ""),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {torch.get_num_threads()} threads",
+        "python": platform.python_version(),
+    }

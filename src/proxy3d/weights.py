@@ -1,0 +1,109 @@
+"""The learned parts, as one safetensors file with everything needed to rebuild them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from proxy3d.answers.language_models import LANGUAGE_MODELS
+from proxy3d.answers.model import ReaderSettings, SpatialReader
+from proxy3d.answers.objects import ObjectNamer
+from proxy3d.errors import BadInput
+from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
+from proxy3d.training.checkpoint import load_tensors, save_tensors
+
+SHIPPED = Path(__file__).parent / "weights"
+DEFAULT = "first"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Parts are built when they are asked for: encoding needs no language model, and loading one takes seconds."""
+
+    name: str
+    tensors: dict[str, Tensor]
+    facts: dict
+    hash: str  # sha256 of the file
+
+    @cached_property
+    def encoder(self) -> ProxyEncoder:
+        return _filled(ProxyEncoder(EncoderSettings(**self.facts["encoder"])), self._part("encoder"))
+
+    @cached_property
+    def clusterer(self) -> SoftKMeans:
+        return _filled(SoftKMeans(**self.facts["clusterer"]), self._part("clusterer"))
+
+    @property
+    def reader_settings(self) -> ReaderSettings:
+        raw = self.facts["reader"]
+        return ReaderSettings(**{**raw, "categories": tuple(raw["categories"])})
+
+    @cached_property
+    def namer(self) -> ObjectNamer:
+        """What names objects without a language model."""
+        s = self.reader_settings
+        return _filled(ObjectNamer(s.proxy_dim, s.width, s.scene_layers, s.heads, s.categories), self._part("reader.namer"))
+
+    @cached_property
+    def reader(self) -> SpatialReader:
+        """The whole reader, with its language model; takes seconds the first time."""
+        s = self.reader_settings
+        reader = SpatialReader(LANGUAGE_MODELS[s.language_model](), s)
+        if any(name.endswith(".down") for name in self.tensors):
+            reader.adapt()
+        missing = reader.load_state_dict(self._part("reader"), strict=False).missing_keys
+        absent = [name for name in missing if not name.startswith("host.") or name.endswith((".down", ".up"))]
+        if absent:
+            raise BadInput(f"{self.name}: these weights lack {absent[0]}; they belong to another version, train again with `proxy3d train first`")
+        return reader.eval()
+
+    def _part(self, prefix: str) -> dict[str, Tensor]:
+        return {name[len(prefix) + 1 :]: value.float() for name, value in self.tensors.items() if name.startswith(prefix + ".")}
+
+
+def _filled(module: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+    module.load_state_dict(state)
+    return module.eval()
+
+
+def save_weights(path: Path, *, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader | None, facts: dict) -> None:
+    """Write the learned parts in float16, without the frozen language model."""
+    parts = {"encoder": encoder.state_dict(), "clusterer": clusterer.state_dict()}
+    if reader is not None:
+        parts["reader"] = {k: v for k, v in reader.state_dict().items() if not k.startswith("host.") or k.endswith((".down", ".up"))}
+    tensors = {f"{part}.{name}": value.half().contiguous() for part, state in parts.items() for name, value in state.items()}
+    shapes = {"encoder": asdict(encoder.settings), "clusterer": clusterer.sizes, "reader": asdict(reader.settings) if reader else None}
+    save_tensors(path, tensors, {**facts, **shapes})
+
+
+def load_weights(name_or_path: str = DEFAULT) -> Weights:
+    """Weights that ship with the package, by name, or a file of one's own.
+
+    Raises:
+        BadInput: no such name or file; lists the names.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".safetensors":
+        path = SHIPPED / f"{name_or_path}.safetensors"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
+            raise BadInput(f"no weights are called {name_or_path!r}; known: {known}; or give the path of a .safetensors file")
+    tensors, facts = load_tensors(path)
+    if "encoder" not in facts or "clusterer" not in facts:
+        raise BadInput(f"{path}: these are not proxy3d weights; expected a file made by `proxy3d train`")
+    return Weights(path.stem, tensors, facts, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@torch.no_grad()
+def round_to_half(*modules: nn.Module) -> None:
+    """Round learned values as a saved file will, so that what is evaluated is what ships."""
+    for module in modules:
+        for name, value in [*module.named_parameters(), *module.named_buffers()]:
+            if not name.startswith("host.") or name.endswith((".down", ".up")):
+                value.copy_(value.half().float())
