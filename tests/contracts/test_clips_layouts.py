@@ -1,5 +1,6 @@
 """Every layout keeps the same promises: recognised by looking, lazy, deterministic, and the same world points back."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -172,6 +173,12 @@ def test_large_pictures_are_shrunk_with_their_intrinsics(clip, tmp_path):
     assert torch.allclose(back.intrinsics_px[0], resized_intrinsics(clip.intrinsics_px[0], (64, 48), (32, 24)), atol=1e-5)
 
 
+def test_shrunk_depth_is_taken_at_pixel_centres(clip, tmp_path):
+    wide = synthetic_clip(seed=1, frames=2, size_px=(96, 72))[0]
+    back = opened("seven_scenes", wide, tmp_path, longest_side_px=32).clip(2)
+    assert torch.allclose(back.depth_m, wide.depth_m[:, 1::3, 1::3], atol=0.001)
+
+
 @pytest.mark.parametrize("lost", ["depth", "pose", "nan"])
 def test_incomplete_frames_are_left_out_and_counted(lost, clip, tmp_path):
     path, _ = seven_scenes(clip, tmp_path)
@@ -251,6 +258,15 @@ def test_transforms_with_a_field_of_view_instead_of_a_focal_length(clip, tmp_pat
     path, _ = transforms(clip, tmp_path, fl_x=None, fl_y=None, cx=None, cy=None, w=None, h=None, camera_angle_x=angle)
     back = read(path / "transforms.json", FRAMES)
     assert torch.allclose(back.intrinsics_px, clip.intrinsics_px, atol=1e-3)
+
+
+def test_what_a_frame_of_transforms_says_wins_over_the_whole_file(clip, tmp_path):
+    path, _ = transforms(clip, tmp_path)
+    data = json.loads((path / "transforms.json").read_text())
+    data["frames"][2]["fl_x"] = 77.0
+    (path / "transforms.json").write_text(json.dumps(data))
+    focal = read(path, FRAMES).intrinsics_px[:, 0, 0]
+    assert float(focal[2]) == 77.0 and torch.allclose(focal[[0, 1, 3]], clip.intrinsics_px[[0, 1, 3], 0, 0])
 
 
 def test_transforms_depth_unit_scale_factor(clip, tmp_path):

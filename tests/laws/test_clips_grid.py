@@ -93,6 +93,7 @@ def test_times_in_names_are_seconds(tmp_path):
         (("000001.jpg", "000002.jpg"), ("1.png", "2.png")),
         (("0001-0000000.jpg", "0002-0033369.jpg"), ("0001-0000007.png", "0002-0033371.png")),
         (("rgb.1.png", "rgb.2.png"), ("d1x.png", "d2x.png")),
+        (("scene0_a1.png", "scene0_a2.png"), ("d0_1.png", "d0_2.png")),
     ],
 )
 def test_pictures_and_depth_find_each_other_by_the_number_they_share(first, second, tmp_path):
