@@ -1,0 +1,191 @@
+"""What each verb does: one public function per verb, from paths and words to a JSON-able answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from proxy3d import scene_file
+from proxy3d.answers.measure import measure as measure_scene
+from proxy3d.answers.objects import find_objects
+from proxy3d.clips import CaptureOptions
+from proxy3d.errors import BadInput
+from proxy3d.pipeline import SCENE_SUFFIX, Pipeline, load_or_encode
+from proxy3d.presets import PRESETS
+from proxy3d.values import Answer, Scene
+
+DEMO_ROOM = Path(__file__).parent / "demo_room"
+DEMO_QUESTIONS = ("Is there a table?", "How many chairs are there?", "What is nearest to the table?")
+DEMO_PHRASE = "the chair"
+
+
+def encode(
+    capture: str | Path,
+    out: str | Path,
+    pipeline: Pipeline,
+    options: CaptureOptions | None = None,
+    *,
+    form: str = "float16",
+    preview: bool = False,
+    force: bool = False,
+) -> dict:
+    """Capture -> scene file; the answer of the `encode` verb.
+
+    Raises:
+        BadInput: the capture cannot be used, or the scene file exists.
+    """
+    out = Path(out)
+    if out.suffix != SCENE_SUFFIX:
+        raise BadInput(f"-o {out}: expected a name that ends in {SCENE_SUFFIX}, for example {out.with_suffix(SCENE_SUFFIX).name}")
+    if out.exists() and not force:  # said before minutes are spent, and again when writing
+        raise BadInput(f"{out}: exists already; add --force to overwrite it")
+    started = time.perf_counter()
+    scene = pipeline.encode(capture, options, preview=preview)
+    encoded = time.perf_counter()
+    size = scene_file.save(scene, out, form=form, force=force)
+    return {
+        "scene": str(out),
+        "proxies": len(scene.proxies),
+        "bytes": size,
+        "scale": scene.scale.source,
+        "notes": scene.provenance.get("notes", []),
+        "milliseconds": {"encode": _ms(started, encoded), "save": _ms(encoded, time.perf_counter())},
+    }
+
+
+def ask(where: str | Path, question: str, pipeline: Pipeline, options: CaptureOptions | None = None) -> dict:
+    """The answer of the `ask` verb.
+
+    Raises:
+        BadInput: no usable scene or capture, or no usable question.
+    """
+    scene, load, encoded = load_or_encode(pipeline, where, options)
+    session = pipeline.session(scene)
+    started = time.perf_counter()
+    _ = session.tokens  # loads the language model, which is not part of answering
+    ready = time.perf_counter()
+    answer = session.ask(question)
+    return {
+        "answer": answer.text,
+        "boxes": boxes_json(answer.boxes, scene),
+        "proxies": list(answer.proxies),
+        "frames": list(answer.frames),
+        "scale": scene.scale.source,
+        "model": model_json(pipeline, session.reader.host.name),
+        "milliseconds": {"load": round(load + _ms(started, ready), 1), "encode": round(encoded, 1), "answer": _ms(ready, time.perf_counter())},
+    }
+
+
+def ground(where: str | Path, phrase: str, pipeline: Pipeline, options: CaptureOptions | None = None) -> dict:
+    """The answer of the `ground` verb.
+
+    Raises:
+        BadInput: no usable scene or capture, or no usable phrase.
+    """
+    scene, load, encoded = load_or_encode(pipeline, where, options)
+    session = pipeline.session(scene)
+    started = time.perf_counter()
+    _ = session.tokens
+    ready = time.perf_counter()
+    boxes = session.ground(phrase)
+    return {
+        "boxes": boxes_json(boxes, scene),
+        "phrase": phrase,
+        "scale": scene.scale.source,
+        "model": model_json(pipeline, session.reader.host.name),
+        "milliseconds": {"load": round(load + _ms(started, ready), 1), "encode": round(encoded, 1), "answer": _ms(ready, time.perf_counter())},
+    }
+
+
+def measure(where: str | Path, what: str, names: Sequence[str], pipeline: Pipeline, options: CaptureOptions | None = None) -> dict:
+    """The answer of the `measure` verb; loads no language model.
+
+    Raises:
+        BadInput: unknown measurement or word, or no usable scene.
+    """
+    if pipeline.weights is None:
+        raise BadInput(f"measure needs trained weights, and preset {pipeline.preset} has none; use --preset laptop")
+    scene, load, encoded = load_or_encode(pipeline, where, options)
+    started = time.perf_counter()
+    namer = pipeline.weights.namer
+    found = measure_scene(scene, find_objects(scene, namer), what, names, namer.categories)
+    return {
+        "measure": what,
+        "names": list(names),
+        "value": found.value,
+        "unit": found.unit,
+        "text": found.text,
+        "boxes": boxes_json(found.boxes, scene),
+        "scale": scene.scale.source,
+        "milliseconds": {"load": round(load, 1), "encode": round(encoded, 1), "answer": _ms(started, time.perf_counter())},
+    }
+
+
+def view(
+    where: str | Path,
+    out: str | Path | None,
+    questions: Sequence[str],
+    pipeline: Pipeline,
+    options: CaptureOptions | None = None,
+    *,
+    force: bool = False,
+) -> dict:
+    """One HTML page that shows a scene, its objects and the answers to some questions.
+
+    Raises:
+        BadInput: no usable scene, or the page exists.
+    """
+    from proxy3d.apps.viewer import write_page
+
+    page = Path(out) if out is not None else Path(Path(where).resolve().name).with_suffix(".html")
+    scene, _, _ = load_or_encode(pipeline, where, options, preview=True)
+    answers: list[tuple[str, Answer]] = []
+    if questions:
+        session = pipeline.session(scene)
+        answers += [(question, session.ask(question)) for question in questions]
+    if pipeline.weights:
+        answers.append(("everything that was recognised", objects_answer(scene, pipeline)))
+    return {"page": str(write_page(scene, page, answers=answers, force=force)), "answers": {q: a.text for q, a in answers}}
+
+
+def demo(out: str | Path) -> dict:
+    """Encode the shipped room, ask three questions, ground one phrase and write a page; everything lands in one folder."""
+    from proxy3d.apps.viewer import write_page
+
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    pipeline = Pipeline(PRESETS["laptop"])
+    scene = pipeline.encode(DEMO_ROOM, preview=True)
+    size = scene_file.save(scene, out / "room.p3d", force=True)
+    session = pipeline.session(scene)
+    answers = [(question, session.ask(question)) for question in DEMO_QUESTIONS]
+    boxes = session.ground(DEMO_PHRASE)
+    found = Answer(f"{len(boxes)} found", boxes, tuple(p for b in boxes for p in b.proxies), tuple(sorted({t for b in boxes for t in b.frames})))
+    answers += [(f"find: {DEMO_PHRASE}", found), ("everything that was recognised", objects_answer(scene, pipeline))]
+    page = write_page(scene, out / "room.html", answers=answers, force=True)
+    return {"scene": str(out / "room.p3d"), "bytes": size, "answers": {q: a.text for q, a in answers}, "page": str(page.resolve())}
+
+
+def objects_answer(scene: Scene, pipeline: Pipeline) -> Answer:
+    """All named objects, as an answer that a page can show."""
+    objects = find_objects(scene, pipeline.weights.namer)
+    words = ", ".join(f"{box.label} {box.score:.0%}" for box in objects) or "nothing"
+    return Answer(words, objects, tuple(sorted({p for b in objects for p in b.proxies})), tuple(sorted({t for b in objects for t in b.frames})))
+
+
+def boxes_json(boxes: Sequence[object], scene: Scene) -> list[dict]:
+    """Boxes by the contract: keys lose their `_m` when the scale is unknown."""
+    return [box.to_json(metric=scene.scale.is_metric) for box in boxes]
+
+
+def model_json(pipeline: Pipeline, language_model: str) -> dict:
+    """Who answered."""
+    weights = pipeline.weights
+    return {"language_model": language_model, "weights": weights.name if weights else None, "sha256": weights.hash[:16] if weights else None}
+
+
+def _ms(start: float, end: float) -> float:
+    return round((end - start) * 1000, 1)
+
+
