@@ -36,7 +36,7 @@ class CaptureFlags:
     axes: Annotated[Literal["opencv", "opengl"] | None, Parameter(help="camera axes, where they are not what the layout is known for")] = None
     color: Annotated[str | None, Parameter(help="with --depth: the two files of one RGB-D frame")] = None
     depth: Annotated[str | None, Parameter(help="with --color: the depth file of one RGB-D frame")] = None
-    metres_per_unit: Annotated[float, Parameter(help="of the pose translations, or of a point cloud")] = 1.0
+    metres_per_unit: Annotated[float | None, Parameter(help="of the pose translations, or of a point cloud (which states none)")] = None
 
     def options(self) -> object:
         from proxy3d.clips import CaptureOptions

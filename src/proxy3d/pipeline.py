@@ -20,11 +20,11 @@ from proxy3d.features.grid import grid_for
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.geometry import compose, rigid
 from proxy3d.points.lift import lift
-from proxy3d.points.scale import settle_scale
+from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
 from proxy3d.presets import Preset
 from proxy3d.proxies.clusterers import CLUSTERERS
-from proxy3d.values import Clip, Points, Preview, Proxies, Scene
+from proxy3d.values import Clip, Points, Preview, Proxies, Scale, Scene
 from proxy3d.weights import Weights, load_weights
 
 PREVIEW_POINTS = 6000
@@ -70,20 +70,20 @@ class Pipeline:
         chosen = known(CLUSTERERS, self.preset.clusterer, "clusterer")
         return self.weights.clusterer if self.weights and self.preset.clusterer == "soft_kmeans" else chosen()
 
-    def read(self, path: str | Path, options: CaptureOptions | None = None) -> tuple[Clip, tuple[str, ...]]:
-        """The frames of a capture, and what the reader wants to say about them."""
-        capture = open_capture(Path(path), **(options.__dict__ if options else {}))
-        return capture.clip(self.preset.frames), capture.notes_for(self.preset.frames)
-
     def encode(self, path: str | Path, options: CaptureOptions | None = None, *, preview: bool = False, allow_unknown_scale: bool = True) -> Scene:
         """Read a capture and summarise it.
 
         Raises:
             BadInput: the capture cannot be used; says what is missing.
         """
-        clip, notes = self.read(path, options)
+        capture = open_capture(Path(path), options)
+        clip = capture.clip(self.preset.frames)
         scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale)
-        return replace(scene, provenance={**scene.provenance, "notes": list(notes)})
+        scene = replace(scene, provenance={**scene.provenance, "layout": capture.layout, "notes": list(capture.notes_for(self.preset.frames))})
+        if capture.layout == "cloud":  # a depth camera measures metres; a file of points only has numbers
+            known = capture.options.metres_per_unit is not None
+            scene = replace(scene, scale=Scale(1.0, "known_length", 0.05) if known else Scale(1.0, "unknown", UNKNOWN_SIGMA))
+        return scene
 
     def encode_clip(self, clip: Clip, *, clip_id: str = "clip", preview: bool = False, allow_unknown_scale: bool = True) -> Scene:
         """Summarise frames that are already in memory."""

@@ -160,7 +160,7 @@ def oriented(pose: Float[Tensor, "4 4"], options: CaptureOptions, layout_axes: s
     world_from_camera = invert(pose) if options.poses == "camera_from_world" else pose.clone()
     if (options.axes or layout_axes) == "opengl":
         world_from_camera = world_from_opencv(world_from_camera)
-    world_from_camera[:3, 3] *= options.metres_per_unit
+    world_from_camera[:3, 3] *= options.metres_per_unit or 1.0
     return world_from_camera
 
 

@@ -139,7 +139,7 @@ def _open(path: Path, options: CaptureOptions) -> Capture:
 def _take(capture: Capture, count: int) -> Clip:
     cloud = read_cloud(capture.path)
     try:
-        return look_around(Cloud(cloud.xyz * capture.options.metres_per_unit, cloud.rgb), count)
+        return look_around(Cloud(cloud.xyz * (capture.options.metres_per_unit or 1.0), cloud.rgb), count)
     except BadInput as error:
         raise BadInput(f"{capture.path}: {error}") from error
 

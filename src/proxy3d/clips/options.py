@@ -24,7 +24,7 @@ class CaptureOptions:
     axes: Literal["opencv", "opengl"] | None = None  # None: what the layout is known for
     color: str | None = None  # with `depth`: the two files of one RGB-D frame
     depth: str | None = None
-    metres_per_unit: float = 1.0  # of the pose translations, or of a point cloud
+    metres_per_unit: float | None = None  # of pose translations (None: 1) or of a point cloud (None: nobody knows)
     negative_fy: Literal["bottom_up", "left_handed"] = "bottom_up"  # what fy < 0 means: stored bottom-up, or a world like POV-Ray's
     longest_side_px: int = 1296  # larger pictures are shrunk; 8 frames of this size take 120 MB
 
@@ -43,7 +43,7 @@ class CaptureOptions:
             if getattr(self, name) not in known:
                 words = " or ".join(str(k) for k in known if k)
                 raise BadInput(f"--{name.replace('_', '-')}: expected {words}, got {getattr(self, name)!r}")
-        if not (self.metres_per_unit > 0 and math.isfinite(self.metres_per_unit)):
+        if self.metres_per_unit is not None and not (self.metres_per_unit > 0 and math.isfinite(self.metres_per_unit)):
             raise BadInput(f"--metres-per-unit: expected a positive number, got {self.metres_per_unit}")
         if self.longest_side_px < 16:
             raise BadInput(f"--longest-side-px: expected at least 16 pixels, got {self.longest_side_px}")

@@ -8,6 +8,7 @@ from torch import Tensor
 from proxy3d.errors import BadInput
 from proxy3d.values import Geometry, Scale
 
+UNKNOWN_SIGMA = 10.0  # relative; a scale file cannot hold infinity
 NOMINAL_DISTANCE_M = 2.5  # what an unknown scale makes of the median distance from a camera to what it sees
 
 
@@ -27,4 +28,4 @@ def settle_scale(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"], *, allow_
     seen = geometry.confidence > 0
     distance = (geometry.xyz_world - camera_xyz[:, None, None]).norm(dim=-1)[seen]
     median = float(distance.median()) if len(distance) else 1.0
-    return Scale(NOMINAL_DISTANCE_M / max(median, 1e-9), "unknown", float("inf"))
+    return Scale(NOMINAL_DISTANCE_M / max(median, 1e-9), "unknown", UNKNOWN_SIGMA)
