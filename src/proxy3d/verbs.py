@@ -16,8 +16,8 @@ from proxy3d.presets import PRESETS
 from proxy3d.values import Answer, Scene
 
 DEMO_ROOM = Path(__file__).parent / "demo_room"
-DEMO_QUESTIONS = ("Is there a table?", "How many chairs are there?", "What is nearest to the table?")
-DEMO_PHRASE = "the chair"
+DEMO_QUESTIONS = ("Is there a table?", "How many chairs are there?", "How far is the door from the table?")
+DEMO_PHRASE = "the chairs"
 
 
 def encode(
