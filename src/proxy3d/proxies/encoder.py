@@ -24,6 +24,7 @@ class EncoderSettings:
     layers: int = 3
     heads: int = 6
     out_dim: int = 96  # of the features that proxies carry
+    dropout: float = 0.2  # of the frozen features, while training: a few hundred furniture models are learnt by heart otherwise
 
 
 class Block(nn.Module):
@@ -57,6 +58,7 @@ class ProxyEncoder(nn.Module):
         self.settings = s = settings or EncoderSettings()
         self.register_buffer("feature_mean", torch.zeros(s.feature_dim))
         self.register_buffer("feature_std", torch.ones(s.feature_dim))
+        self.drop = nn.Dropout(s.dropout)
         self.look = nn.Linear(s.feature_dim, s.width)
         self.place = nn.Linear(33 + 3 + 1, s.width)
         self.blocks = nn.ModuleList(Block(s.width, s.heads) for _ in range(s.layers))
@@ -72,7 +74,7 @@ class ProxyEncoder(nn.Module):
         weight: Float[Tensor, "B L"],
     ) -> tuple[Float[Tensor, "B L D"], Float[Tensor, "B L"]]:
         """Features and salience logits. Patches of weight 0 are padding: nobody looks at them."""
-        look = self.look((feature - self.feature_mean) / self.feature_std)
+        look = self.look(self.drop((feature - self.feature_mean) / self.feature_std))
         x = look + self.place(torch.cat([fourier(xyz_room_m), rgb * 2 - 1, weight[..., None]], -1))
         mask = None if bool((weight > 0).all()) else weight > 0
         for block in self.blocks:

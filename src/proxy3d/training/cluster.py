@@ -35,7 +35,7 @@ class ClusterSettings:
     anchors: int = 192
     depth_noise: float = 0.04  # largest relative noise of a clip
     weight_cluster: float = 1.0
-    weight_category: float = 0.5
+    weight_category: float = 1.0
     weight_salience: float = 0.3
     weight_colour: float = 1.0
 
@@ -60,6 +60,7 @@ class ClusterObjective:
         return dict(self.teacher.named_parameters())
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        torch.manual_seed(self.seed * 1_000_003 + step)  # dropout
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         chosen = torch.randint(len(self.rooms), (self.settings.rooms,), generator=generator).tolist()
         drawn = [draw(self.rooms[i][0], self.settings, generator) for i in chosen]

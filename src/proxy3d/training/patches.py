@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from proxy3d.features.geometric.sensor_depth import SensorDepth, nearer_surface, per_patch
+from proxy3d.features.geometric.sensor_depth import SensorDepth, nearer_surface, per_patch, sampled_pixels
 from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import transform
 from proxy3d.points.lift import lift
@@ -37,8 +37,8 @@ class RoomPatches:
 
 def patch_instances(instance: Int[Tensor, "T H W"], depth_m: Float[Tensor, "T H W"], grid: Grid, encoder: SensorDepth) -> Int[Tensor, "T h w"]:
     """The object that owns most samples of each patch's nearer surface, the surface its position comes from."""
-    size = (grid.h * encoder.samples, grid.w * encoder.samples)
-    depth, label = (F.interpolate(v[:, None].float(), size, mode="nearest-exact")[:, 0, ..., None] for v in (depth_m, instance))
+    rows, columns = sampled_pixels(depth_m.shape[1:], grid, encoder.samples)
+    depth, label = (value[:, rows[:, None], columns, None] for value in (depth_m, instance))
     near = nearer_surface(per_patch(depth, grid)[..., 0], encoder.spread)
     votes = F.one_hot(per_patch(label, grid)[..., 0].long(), int(instance.max()) + 1) * near[..., None]
     return votes.sum(-2).argmax(-1)

@@ -46,9 +46,9 @@ class Recipe:
     looks: int = 3  # per training room; the first is the clean one
     proxies: int = 32
     stages: tuple[Stage, ...] = (
-        Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=2000, lr=1e-3, fast=("log_beta", "log_tau")),
-        Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=5000, lr=6e-4),
-        Stage("adapt", ("namer", "fusion", "pointing", "summary", "metres", "to_host", "cross", "host"), steps=700, lr=3e-4, fast=(".gate",)),
+        Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=800, lr=1e-3, fast=("log_beta", "log_tau")),
+        Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=3500, lr=6e-4),
+        Stage("adapt", ("namer", "fusion", "pointing", "summary", "metres", "to_host", "cross", "host"), steps=550, lr=3e-4, fast=(".gate",)),
     )
 
 
@@ -176,7 +176,9 @@ def train_reader(
     return reader.eval(), facts
 
 
-def rooms_of_questions(recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, reader: SpatialReader, seed: int) -> list[RoomOfQuestions]:
+def rooms_of_questions(
+    recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, reader: SpatialReader, seed: int
+) -> list[RoomOfQuestions]:
     """Several looks at each room, and its questions as tokens."""
     by_room = defaultdict(list)
     for record in read_records(questions):
