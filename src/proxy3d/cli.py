@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -109,6 +110,8 @@ def encode(
 
     result = run(capture, out, scene.pipeline(), reading.options(), form=form, preview=preview, force=force)
     show(result, json, f"{result['scene']}: {result['proxies']} proxies, {result['bytes']} bytes, scale = {result['scale']}")
+    for note in [] if json else result["notes"]:
+        print(f"note: {note}", file=sys.stderr)
 
 
 @app.command
@@ -226,21 +229,58 @@ def box_line(box: dict) -> str:
 
 def show(result: dict, as_json: bool, text: str) -> None:
     """One JSON object, or text for people."""
-    print(json.dumps(result) if as_json else text)
+    print(json.dumps(result, allow_nan=False) if as_json else text)
+
+
+TYPED = {  # what a verb looks like when it is typed in full
+    "encode": "proxy3d encode CAPTURE -o room.p3d",
+    "ask": 'proxy3d ask room.p3d "Is there a table?"',
+    "ground": 'proxy3d ground room.p3d "the chair"',
+    "measure": "proxy3d measure room.p3d distance chair table",
+    "view": "proxy3d view room.p3d -o room.html",
+}
+
+
+def explained(error: Exception) -> str:
+    """What is wrong with a command line, with the names that are known or the line to type."""
+    from cyclopts import CoercionError, MissingArgumentError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
+
+    chain, said = " ".join(error.command_chain or ()), " ".join(str(error).split()).rstrip(".")
+    more = f"type {TYPED[chain]}" if chain in TYPED else f"see {' '.join(['proxy3d', chain]).strip()} --help"
+    if isinstance(error, UnknownCommandError) and not chain:
+        return f"no verb is called {error.unused_tokens[0]!r}; known: {', '.join(sorted(n for n in app if not n.startswith('-')))}"
+    if isinstance(error, UnknownOptionError):
+        flags = sorted({name for argument in error.argument_collection for name in argument.names if name.startswith("-")})
+        return f"{said}; known: {', '.join(flags)}"
+    if isinstance(error, MissingArgumentError):
+        flag, place = error.keyword, error.argument.index is not None
+        what = f"{flag} needs a value" if flag else f"{error.argument.name.lstrip('-').upper() if place else error.argument.name} is missing"
+        return f"{chain}: {what}; {more}"
+    if isinstance(error, UnusedCliTokensError):
+        return f"{chain}: too many words, from {error.unused_tokens[0]!r} on; put words that belong together in quotes: {more}"
+    if isinstance(error, CoercionError) and error.target_type in (int, float) and error.token is not None:
+        kind = "a whole number" if error.target_type is int else "a number"
+        return f"{error.token.keyword or error.argument.name}: expected {kind}, got {error.token.value!r}"
+    return said
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 2 the input is wrong (one line on stderr), 1 a defect of ours."""
+    """Exit status: 0 done, 2 the input is wrong (one line on stderr), 1 a defect of ours (a traceback on stderr)."""
     from cyclopts import CycloptsError
 
     try:
-        app(arguments if arguments is not None else sys.argv[1:], exit_on_error=False, print_error=False)
+        app(arguments if arguments is not None else sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
     except (BadInput, CycloptsError) as error:
-        print(f"proxy3d: {' '.join(str(error).split())}", file=sys.stderr)
+        line = str(error) if isinstance(error, BadInput) else explained(error)
+        print(f"proxy3d: {' '.join(line.split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("proxy3d: stopped", file=sys.stderr)
         return 130
+    except Exception:
+        traceback.print_exc()
+        print("proxy3d: this is a defect of proxy3d, not of what you typed; please report the lines above", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.values import Box
@@ -30,13 +30,21 @@ def compose(target_from_middle: Float[Tensor, "*b 4 4"], middle_from_source: Flo
     return (target_from_middle.double() @ middle_from_source.double()).to(target_from_middle.dtype)
 
 
-def unproject(depth: Float[Tensor, "*b H W"], intrinsics_px: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b H W 3"]:
+def unproject(
+    depth: Float[Tensor, "*b H W"],
+    intrinsics_px: Float[Tensor, "*b 3 3"],
+    *,
+    rows: Int[Tensor, "H"] | None = None,
+    columns: Int[Tensor, "W"] | None = None,
+) -> Float[Tensor, "*b H W 3"]:
     """Camera-frame points of every pixel, in the unit of `depth` (distance along the optical axis).
 
-    Skewed, non-square and negative focal lengths are all taken care of, because the inverse matrix is used.
+    Skewed, non-square and negative focal lengths are all taken care of, because the inverse matrix is used. Where `depth` holds
+    only some pixels of the picture, `rows` and `columns` say which; by default it holds all.
     """
-    height, width = depth.shape[-2:]
-    v, u = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    rows = torch.arange(depth.shape[-2]) if rows is None else rows
+    columns = torch.arange(depth.shape[-1]) if columns is None else columns
+    v, u = torch.meshgrid(rows, columns, indexing="ij")
     pixel = torch.stack([u, v, torch.ones_like(u)], -1).to(depth)
     ray = torch.einsum("...ij,hwj->...hwi", torch.linalg.inv(intrinsics_px.double()).to(depth), pixel)
     return ray * depth[..., None]

@@ -13,6 +13,8 @@ from proxy3d.geometry import rigid, rotation_about_z, rotation_to_z
 from proxy3d.values import Geometry
 
 SNAP_COSINE = math.cos(math.radians(6))  # an axis of the capture this close to the measured vertical is the vertical
+CONES_DEG = (40, 30, 20, 15, 10, 10, 7, 7, 5, 5)
+WIDE_CONES_DEG = (65, 50, *CONES_DEG)
 
 
 def patch_normals(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"]) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
@@ -36,21 +38,33 @@ def patch_normals(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"]) -> tuple
 def up_direction(geometry: Geometry, world_from_camera: Float[Tensor, "T 4 4"]) -> Float[Tensor, "3"]:
     """The unit vector that points up in the capture's world.
 
-    People hold cameras roughly level, so the mean camera "up" is within some 30 degrees; floors and table tops then
-    pull it to the true vertical (mean shift over a shrinking cone of normals). If an axis of the capture's world lies
-    within 6 degrees of the result, that axis was surely meant.
+    People hold cameras roughly level, so the mean camera "up" is within some 30 degrees; floors, table tops and ceilings
+    then pull it to the true vertical (mean shift over a shrinking double cone of normals). Cameras that look steeply down
+    see no such surface near their own "up", so a wider cone is tried when the first one is empty (no wider than 65 degrees:
+    a wall in front of a camera that looks 20 degrees up is at 70). If an axis of the capture's world lies within 6 degrees
+    of the result, that axis was surely meant.
     """
-    up = F.normalize(-world_from_camera[:, :3, 1].mean(0), dim=0)
-    if not bool(torch.isfinite(up).all()) or float(up.norm()) < 0.5:  # cameras that cancel out, e.g. looking down in a circle
-        up = F.normalize(-world_from_camera[:, :3, 2].mean(0), dim=0)
+    held = -world_from_camera[:, :3, 1].mean(0)
+    if float(held.norm()) < 0.5:  # cameras that cancel out: looking down and turning round, so up is where they look away from
+        held = -world_from_camera[:, :3, 2].mean(0)
+    held = F.normalize(held, dim=0)
     normal, weight = patch_normals(geometry, world_from_camera[:, :3, 3])
-    for degrees in (40, 30, 20, 15, 10):
-        near = (normal @ up > math.cos(math.radians(degrees))) * weight
-        if float(near.sum()) < 0.02 * float(weight.sum()) + 1:
-            break
-        up = F.normalize((normal * near[:, None]).sum(0), dim=0)
+    up = _pulled(held, normal, weight, CONES_DEG)
+    up = up if up is not None else _pulled(held, normal, weight, WIDE_CONES_DEG)
+    up = up if up is not None else held
     axis = int(up.abs().argmax())
     return torch.eye(3)[axis] * torch.sign(up[axis]) if float(up.abs()[axis]) > SNAP_COSINE else up
+
+
+def _pulled(up: Tensor, normal: Tensor, weight: Tensor, cones_deg: tuple[int, ...]) -> Tensor | None:
+    """`up` after moving to the mean of the normals along it, cone by cone; None when the first cone is as good as empty."""
+    for step, degrees in enumerate(cones_deg):
+        along = normal @ up
+        near = (along.abs() > math.cos(math.radians(degrees))) * weight * torch.sign(along)
+        if float(near.abs().sum()) < 0.02 * float(weight.sum()) + 1:
+            return up if step else None
+        up = F.normalize((normal * near[:, None]).sum(0), dim=0)
+    return up
 
 
 def wall_yaw(normal_world: Float[Tensor, "n 3"], weight: Float[Tensor, "n"]) -> float:

@@ -92,7 +92,8 @@ class AlignObjective:
 
     def _listen(self, questions: Sequence[Question], shown: int) -> tuple[Tensor, Tensor]:
         """Words below the tap, remembered: they depend on nothing that is learned."""
-        rows = [q.ids + q.answer[:-1] if self.settings.speak else q.ids for q in questions]
+        # With their answers although stage 2 needs only questions: words look back only, and stage 3 need not listen again.
+        rows = [q.ids + q.answer[:-1] for q in questions]
         new = [row for row in dict.fromkeys(rows) if row not in self.heard]
         if new:
             ids, real = pad(new)

@@ -171,7 +171,7 @@ def train_reader(
     facts = [run_stage(recipe.stages[1], align, out)]
     reader.adapt()
     adapt = AlignObjective(reader, lessons, replace(recipe.adapt, blind=blind), seed + 1)
-    adapt.metres = align.metres
+    adapt.metres, adapt.heard = align.metres, align.heard
     facts.append(run_stage(recipe.stages[2], adapt, out))
     return reader.eval(), facts
 

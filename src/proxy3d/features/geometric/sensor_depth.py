@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.errors import BadInput
 from proxy3d.features.grid import Grid
-from proxy3d.geometry import resized_intrinsics, transform, unproject
+from proxy3d.geometry import transform, unproject
 from proxy3d.values import Clip, Geometry, Scale
 
 
@@ -46,16 +45,22 @@ class SensorDepth:
                 f"this capture has no {' and no '.join(missing)}: 3D positions need depth, poses and intrinsics "
                 "(depth from pictures alone is not built yet); give an RGB-D capture"
             )
-        size_px = (grid.w * self.samples, grid.h * self.samples)
-        depth = F.interpolate(clip.depth_m[:, None], size_px[::-1], mode="nearest-exact")[:, 0]
-        intrinsics = resized_intrinsics(clip.intrinsics_px, clip.frame.shape[:1:-1], size_px)
-        xyz_camera = per_patch(unproject(depth, intrinsics), grid)  # (T, h, w, S, 3)
+        # Rays go through the very pixels that were measured: rays through the patch's own lattice would be half a pixel off.
+        rows, columns = sampled_pixels(clip.depth_m.shape[1:], grid, self.samples)
+        depth = clip.depth_m[:, rows[:, None], columns]
+        xyz_camera = per_patch(unproject(depth, clip.intrinsics_px, rows=rows, columns=columns), grid)  # (T, h, w, S, 3)
         counts = nearer_surface(per_patch(depth[..., None], grid)[..., 0], self.spread)
         share = counts.float().mean(-1)
         mean = (xyz_camera * counts[..., None]).sum(-2) / counts.sum(-1).clamp_min(1)[..., None]
         frames = len(mean)
         xyz_world = transform(clip.world_from_camera, mean.reshape(frames, -1, 3)).reshape(mean.shape)
         return Geometry(xyz_world, share, Scale(1.0, "sensor", 0.01))
+
+
+def sampled_pixels(size: tuple[int, int], grid: Grid, samples: int) -> tuple[Int[Tensor, "h*s"], Int[Tensor, "w*s"]]:
+    """Rows and columns of a picture (H, W) that stand for its patches: `samples` per patch side, each in the middle of its share."""
+    rows, columns = ((2 * torch.arange(n * samples) + 1) * length // (2 * n * samples) for n, length in zip((grid.h, grid.w), size, strict=True))
+    return rows, columns
 
 
 def per_patch(value: Float[Tensor, "T a b C"], grid: Grid) -> Float[Tensor, "T h w S C"]:
