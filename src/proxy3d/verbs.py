@@ -38,8 +38,7 @@ def encode(
     out = Path(out)
     if out.suffix != SCENE_SUFFIX:
         raise BadInput(f"-o {out}: expected a name that ends in {SCENE_SUFFIX}, for example {out.with_suffix(SCENE_SUFFIX).name}")
-    if out.exists() and not force:  # said before minutes are spent, and again when writing
-        raise BadInput(f"{out}: exists already; add --force to overwrite it")
+    check_place(out, force=force)
     started = time.perf_counter()
     scene = pipeline.encode(capture, options, preview=preview)
     encoded = time.perf_counter()
@@ -61,6 +60,7 @@ def ask(where: str | Path, question: str, pipeline: Pipeline, options: CaptureOp
         BadInput: no usable scene or capture, or no usable question.
     """
     scene, load, encoded = load_or_encode(pipeline, where, options)
+    check_fit(scene, pipeline)
     session = pipeline.session(scene)
     started = time.perf_counter()
     _ = session.tokens  # loads the language model, which is not part of answering
@@ -84,6 +84,7 @@ def ground(where: str | Path, phrase: str, pipeline: Pipeline, options: CaptureO
         BadInput: no usable scene or capture, or no usable phrase.
     """
     scene, load, encoded = load_or_encode(pipeline, where, options)
+    check_fit(scene, pipeline)
     session = pipeline.session(scene)
     started = time.perf_counter()
     _ = session.tokens
@@ -105,8 +106,9 @@ def measure(where: str | Path, what: str, names: Sequence[str], pipeline: Pipeli
         BadInput: unknown measurement or word, or no usable scene.
     """
     if pipeline.weights is None:
-        raise BadInput(f"measure needs trained weights, and preset {pipeline.preset} has none; use --preset laptop")
+        raise BadInput("measure needs trained weights to name objects, and this preset has none; leave --preset out, or add --weights first")
     scene, load, encoded = load_or_encode(pipeline, where, options)
+    check_fit(scene, pipeline)
     started = time.perf_counter()
     namer = pipeline.weights.namer
     found = measure_scene(scene, find_objects(scene, namer), what, names, namer.categories)
@@ -139,22 +141,35 @@ def view(
     from proxy3d.apps.viewer import write_page
 
     page = Path(out) if out is not None else Path(Path(where).resolve().name).with_suffix(".html")
+    check_place(page, force=force)
     scene, _, _ = load_or_encode(pipeline, where, options, preview=True)
     answers: list[tuple[str, Answer]] = []
     if questions:
+        check_fit(scene, pipeline)
         session = pipeline.session(scene)
         answers += [(question, session.ask(question)) for question in questions]
-    if pipeline.weights:
+    if pipeline.weights and not misfit(scene, pipeline):  # any scene can be looked at, also one that cannot be read
         answers.append(("everything that was recognised", objects_answer(scene, pipeline)))
     return {"page": str(write_page(scene, page, answers=answers, force=force)), "answers": {q: a.text for q, a in answers}}
 
 
 def demo(out: str | Path) -> dict:
-    """Encode the shipped room, ask three questions, ground one phrase and write a page; everything lands in one folder."""
+    """Encode the shipped room, ask three questions, ground one phrase and write a page; everything lands in one folder.
+
+    Raises:
+        BadInput: the folder cannot be made, or holds a room that is not the demo's.
+    """
     from proxy3d.apps.viewer import write_page
 
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{out}: no folder can be made there ({error.strerror}); name another one with -o") from None
+    # Somebody's own room.p3d must not be lost to a demo; its own one may be made again.
+    theirs = [p for p in (out / "room.p3d", out / "room.html") if p.exists()]
+    if theirs and not ((out / "room.p3d").is_file() and scene_file.load(out / "room.p3d").clip_id == DEMO_ROOM.name):
+        raise BadInput(f"{theirs[0]}: exists already and is not the demo's; name another folder with -o")
     pipeline = Pipeline(PRESETS["laptop"])
     scene = pipeline.encode(DEMO_ROOM, preview=True)
     size = scene_file.save(scene, out / "room.p3d", force=True)
@@ -174,6 +189,41 @@ def objects_answer(scene: Scene, pipeline: Pipeline) -> Answer:
     return Answer(words, objects, tuple(sorted({p for b in objects for p in b.proxies})), tuple(sorted({t for b in objects for t in b.frames})))
 
 
+def check_place(path: Path, *, force: bool) -> None:
+    """Whether a file may be written there, asked before minutes are spent on its content.
+
+    Raises:
+        BadInput: a folder, a file that exists already, or a path without a folder.
+    """
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder; expected the name of a file, for example {path / 'room'}{path.suffix}")
+    if path.exists() and not force:
+        raise BadInput(f"{path}: exists already; add --force to overwrite it, or choose another name with -o")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path}: the folder {path.parent} does not exist; make it with mkdir -p {path.parent}")
+
+
+def misfit(scene: Scene, pipeline: Pipeline) -> str | None:
+    """Why these weights cannot read this scene, or None. Features of other weights would give answers, only wrong ones."""
+    weights, made_with = pipeline.weights, scene.encoders.get("weights")
+    if weights is None:
+        return None
+    if made_with is None:
+        return f"was encoded without learned weights ({scene.encoders.get('semantic', 'unknown encoder')})"
+    if made_with.rpartition(":")[2] != weights.hash[:16]:
+        return f"was encoded with other weights ({made_with})"
+    return None
+
+
+def check_fit(scene: Scene, pipeline: Pipeline) -> None:
+    """Raises:
+    BadInput: the scene was encoded with other weights than those that are to read it.
+    """
+    why = misfit(scene, pipeline)
+    if why:
+        raise BadInput(f"scene {scene.clip_id}: {why}, and {pipeline.weights.name} cannot read it; encode the capture again with the same flags")
+
+
 def boxes_json(boxes: Sequence[object], scene: Scene) -> list[dict]:
     """Boxes by the contract: keys lose their `_m` when the scale is unknown."""
     return [box.to_json(metric=scene.scale.is_metric) for box in boxes]
@@ -187,5 +237,3 @@ def model_json(pipeline: Pipeline, language_model: str) -> dict:
 
 def _ms(start: float, end: float) -> float:
     return round((end - start) * 1000, 1)
-
-
