@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,50 +34,76 @@ class Weights:
 
     @cached_property
     def encoder(self) -> ProxyEncoder:
-        return _filled(ProxyEncoder(EncoderSettings(**self.facts["encoder"])), self._part("encoder"))
+        return self._filled(lambda: ProxyEncoder(EncoderSettings(**self.facts["encoder"])), "encoder")
 
     @cached_property
     def clusterer(self) -> SoftKMeans:
-        return _filled(SoftKMeans(**self.facts["clusterer"]), self._part("clusterer"))
+        return self._filled(lambda: SoftKMeans(**self.facts["clusterer"]), "clusterer")
 
     @property
     def reader_settings(self) -> ReaderSettings:
-        raw = self.facts["reader"]
-        return ReaderSettings(**{**raw, "categories": tuple(raw["categories"])})
+        """Sizes of the reader.
+
+        Raises:
+            BadInput: these weights can only encode, or belong to another version.
+        """
+        raw = self.facts.get("reader")
+        if raw is None:
+            raise BadInput(f"the weights {self.name} hold no reader: they can encode a capture, not answer; use --weights {DEFAULT}")
+        try:
+            settings = ReaderSettings(**{**raw, "categories": tuple(raw["categories"])})
+        except (TypeError, KeyError) as error:
+            raise self._of_another_version(error) from None
+        if settings.language_model not in LANGUAGE_MODELS:
+            raise self._of_another_version(f"no language model is called {settings.language_model!r}; known: {', '.join(LANGUAGE_MODELS)}")
+        return settings
 
     @cached_property
     def namer(self) -> ObjectNamer:
         """What names objects without a language model."""
         s = self.reader_settings
-        return _filled(ObjectNamer(s.proxy_dim, s.width, s.scene_layers, s.heads, s.categories), self._part("reader.namer"))
+        return self._filled(lambda: ObjectNamer(s.proxy_dim, s.width, s.scene_layers, s.heads, s.categories), "reader.namer")
 
     @cached_property
     def reader(self) -> SpatialReader:
         """The whole reader, with its language model; takes seconds the first time."""
         s = self.reader_settings
-        reader = SpatialReader(LANGUAGE_MODELS[s.language_model](), s)
-        if any(name.endswith(".down") for name in self.tensors):
-            reader.adapt()
-        missing = reader.load_state_dict(self._part("reader"), strict=False).missing_keys
-        absent = [name for name in missing if not name.startswith("host.") or name.endswith((".down", ".up"))]
-        if absent:
-            raise BadInput(f"{self.name}: these weights lack {absent[0]}; they belong to another version, train again with `proxy3d train first`")
-        return reader.eval()
 
-    def _part(self, prefix: str) -> dict[str, Tensor]:
-        return {name[len(prefix) + 1 :]: value.float() for name, value in self.tensors.items() if name.startswith(prefix + ".")}
+        def build() -> SpatialReader:
+            reader = SpatialReader(LANGUAGE_MODELS[s.language_model](), s)
+            if any(name.endswith(".down") for name in self.tensors):
+                reader.adapt()
+            return reader
+
+        return self._filled(build, "reader")
+
+    def _filled(self, build: Callable[[], nn.Module], part: str) -> nn.Module:
+        """A part rebuilt from its settings and filled with its tensors; a host's own weights come from its package instead."""
+        state = {name[len(part) + 1 :]: value.float() for name, value in self.tensors.items() if name.startswith(part + ".")}
+        try:
+            module = build()
+            missing, foreign = module.load_state_dict(state, strict=False)
+        except (TypeError, RuntimeError) as error:
+            raise self._of_another_version(error) from None
+        absent = [name for name in missing if is_learned(name)]
+        if absent or foreign:
+            raise self._of_another_version(f"{part} lacks {absent[0]}" if absent else f"{part} has no use for {foreign[0]}")
+        return module.eval()
+
+    def _of_another_version(self, why: object) -> BadInput:
+        return BadInput(f"the weights {self.name} belong to another version ({why}); train them again with `proxy3d train`")
 
 
-def _filled(module: nn.Module, state: dict[str, Tensor]) -> nn.Module:
-    module.load_state_dict(state)
-    return module.eval()
+def is_learned(name: str) -> bool:
+    """Whether a parameter of a reader is ours; a language model's own ones are not, except what was added to it."""
+    return not name.startswith("host.") or name.endswith((".down", ".up"))
 
 
 def save_weights(path: Path, *, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader | None, facts: dict) -> None:
     """Write the learned parts in float16, without the frozen language model."""
     parts = {"encoder": encoder.state_dict(), "clusterer": clusterer.state_dict()}
     if reader is not None:
-        parts["reader"] = {k: v for k, v in reader.state_dict().items() if not k.startswith("host.") or k.endswith((".down", ".up"))}
+        parts["reader"] = {k: v for k, v in reader.state_dict().items() if is_learned(k)}
     tensors = {f"{part}.{name}": value.half().contiguous() for part, state in parts.items() for name, value in state.items()}
     shapes = {"encoder": asdict(encoder.settings), "clusterer": clusterer.sizes, "reader": asdict(reader.settings) if reader else None}
     save_tensors(path, tensors, {**facts, **shapes})
@@ -105,5 +132,5 @@ def round_to_half(*modules: nn.Module) -> None:
     """Round learned values as a saved file will, so that what is evaluated is what ships."""
     for module in modules:
         for name, value in [*module.named_parameters(), *module.named_buffers()]:
-            if not name.startswith("host.") or name.endswith((".down", ".up")):
+            if is_learned(name):
                 value.copy_(value.half().float())

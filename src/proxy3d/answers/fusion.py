@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from proxy3d.tokens.project import Attend, Feed
@@ -24,9 +24,9 @@ class Fusion(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, tokens: Float[Tensor, "Q 1+K W"], text: Float[Tensor, "Q n E"], text_mask: Tensor
-    ) -> tuple[Float[Tensor, "Q 1+K W"], Float[Tensor, "Q W"]]:
-        """Scene tokens in the light of each question, and a summary of the question; `text_mask` (Q, n) is True on its words."""
+        self, tokens: Float[Tensor, "Q 1+K W"], text: Float[Tensor, "Q n E"], text_mask: Bool[Tensor, "Q n"]
+    ) -> Float[Tensor, "Q 1+K W"]:
+        """Scene tokens in the light of each question; `text_mask` is True on its words, of which each question has at least one."""
         words = self.text(text)
         x = tokens
         for read, among, feed in self.layers:

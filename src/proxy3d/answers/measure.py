@@ -10,10 +10,10 @@ from itertools import product
 import torch
 
 from proxy3d.errors import BadInput
-from proxy3d.geometry import invert, transform
 from proxy3d.values import Box, Scene
 
 ASKS = {"count": 1, "size": 1, "nearest": 1, "distance": 2, "direction": 1}  # how many objects each names
+LEAST_HEADING = 0.1  # horizontal part of a view direction: 6 degrees off the vertical
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def measure(scene: Scene, objects: Sequence[Box], what: str, names: Sequence[str
     """Measure among the named objects of a scene (`answers.objects.find_objects`).
 
     count NAME; size NAME; nearest NAME; distance NAME NAME (centre to centre, of the nearest such pair);
-    direction NAME (seen from the first camera, degrees clockwise from straight ahead).
+    direction NAME (seen from the first camera, degrees clockwise from its heading on the ground plane).
 
     Raises:
         BadInput: unknown measurement, a wrong number of names, or a word outside the category list.
@@ -99,8 +99,11 @@ def _distance(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Bo
 
 def _direction(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Box]]) -> Measurement:
     box = groups[0][0]
-    camera_from_world = invert(scene.world_from_camera[int(scene.time_s.argmin())])
-    x, _, z = transform(camera_from_world, torch.tensor([box.centre_m]))[0].tolist()
-    degrees = math.degrees(math.atan2(x, z))
+    camera = scene.world_from_camera[int(scene.time_s.argmin())].double()
+    heading, offset = camera[:2, 2], torch.tensor(box.centre_m[:2], dtype=torch.float64) - camera[:2, 3]
+    if float(heading.norm()) < LEAST_HEADING:
+        return Measurement("direction", None, None, "the first camera looks straight up or down, so nothing is ahead of it", (box,))
+    # On the ground plane, as in the questions of SpaceSpan: how far the camera is tipped must not turn a thing to the side.
+    degrees = math.degrees(math.atan2(float(heading[1] * offset[0] - heading[0] * offset[1]), float(heading @ offset)))
     side = "straight ahead" if abs(degrees) < 10 else "behind" if abs(degrees) > 150 else "to the right" if degrees > 0 else "to the left"
     return Measurement("direction", round(degrees, 1), "deg", f"{abs(degrees):.0f} degrees, {side} of the first camera's view", (box,))

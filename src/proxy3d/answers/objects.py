@@ -39,6 +39,8 @@ def find_objects(scene: Scene, namer: ObjectNamer, *, least: float = 0.3) -> tup
 
     `least` is the smallest probability with which a proxy's best category must be named.
     """
+    if not namer.categories:
+        return ()
     numbers = SceneNumbers.of(scene)
     logits, box = namer.name(namer(numbers), numbers.xyz_room_m)
     sure, best = logits.softmax(1)[:, :-1].max(1)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from proxy3d.errors import BadInput
 
-LENGTH = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*(?:m|metres?|meters?|cm|centimetres?|centimeters?)\b", re.IGNORECASE)
+# A length is a unit that can be nothing else ("two metres"), or a digit before one that could be ("2-m", "6 foot", "4 m2").
+LENGTH = re.compile(
+    r"(?<![a-z])(?:(?:kilo|deci|centi|milli)?met(?:re|er)s?|[kdcm]m|inch(?:es)?|feet)(?![a-z])"
+    r"|\d[\W_]*(?:(?:square|sq|cubic|linear)[\W_]*)?(?:m|ft|foot|yards?|yds?|[\u2032\u2033])(?![a-z])",
+    re.IGNORECASE,
+)
 LONGEST_QUESTION = 400  # characters; about what the model was trained on, tenfold
 NO_SCALE = "cannot tell: the capture has no metric scale"
 
@@ -14,7 +20,8 @@ NO_SCALE = "cannot tell: the capture has no metric scale"
 def clean_answer(text: str, *, metric: bool) -> str:
     """One line without control characters; without metric scale no length is ever stated."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return NO_SCALE if not metric and LENGTH.search(line) else line
+    # Compatibility forms first: a wide digit or the one-character sign for centimetres says a length too.
+    return NO_SCALE if not metric and LENGTH.search(unicodedata.normalize("NFKC", line)) else line
 
 
 def checked_question(text: str, *, what: str = "question") -> str:

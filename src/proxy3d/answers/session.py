@@ -29,6 +29,12 @@ class Session:
     def __init__(self, scene: Scene, weights: Weights | None, language_model: str = "tiny"):
         self.scene, self.weights, self.language_model = scene, weights, language_model
         self.numbers = SceneNumbers.of(scene)
+        made_with = scene.encoders.get("weights")
+        if weights and made_with is not None and not made_with.endswith(f"sha256:{weights.hash[:16]}"):
+            raise BadInput(
+                f"scene {scene.clip_id}: its proxies were made with the weights {made_with}, not with {weights.name} sha256:{weights.hash[:16]}; "
+                "encode the capture again, or give --weights the file it was made with"
+            )
         if weights and weights.reader_settings.proxy_dim != scene.proxies.feature.shape[1]:
             raise BadInput(
                 f"scene {scene.clip_id}: its proxies have {scene.proxies.feature.shape[1]} features, the weights {weights.name} expect "
@@ -52,7 +58,7 @@ class Session:
             return self.reader.namer(self.numbers)
 
     @cached_property
-    def shown(self) -> list[tuple[Tensor, Tensor]]:
+    def shown(self) -> object:
         """The language model's keys and values of the scene tokens: computed at the first question, reused by all others."""
         with torch.no_grad():
             return self.reader.show(self.tokens)

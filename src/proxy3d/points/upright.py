@@ -14,7 +14,7 @@ from proxy3d.values import Geometry
 
 SNAP_COSINE = math.cos(math.radians(6))  # an axis of the capture this close to the measured vertical is the vertical
 CONES_DEG = (40, 30, 20, 15, 10, 10, 7, 7, 5, 5)
-WIDE_CONES_DEG = (65, 50, *CONES_DEG)
+WIDE_CONES_DEG = (65, 50, *CONES_DEG)  # no wider: the wall before a camera that looks 20 degrees up is at 70
 
 
 def patch_normals(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"]) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n"]]:
@@ -38,30 +38,27 @@ def patch_normals(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"]) -> tuple
 def up_direction(geometry: Geometry, world_from_camera: Float[Tensor, "T 4 4"]) -> Float[Tensor, "3"]:
     """The unit vector that points up in the capture's world.
 
-    People hold cameras roughly level, so the mean camera "up" is within some 30 degrees; floors, table tops and ceilings
-    then pull it to the true vertical (mean shift over a shrinking double cone of normals). Cameras that look steeply down
-    see no such surface near their own "up", so a wider cone is tried when the first one is empty (no wider than 65 degrees:
-    a wall in front of a camera that looks 20 degrees up is at 70). If an axis of the capture's world lies within 6 degrees
-    of the result, that axis was surely meant.
+    People hold cameras roughly level, so the mean camera "up" is within some 30 degrees; floors and table tops then
+    pull it to the true vertical (mean shift over a shrinking cone of normals). Cameras that look steeply down see no such
+    surface near their own "up" and get a wider cone; cameras that look up see ceilings. If an axis of the capture's world
+    lies within 6 degrees of the result, that axis was surely meant.
     """
     held = -world_from_camera[:, :3, 1].mean(0)
     if float(held.norm()) < 0.5:  # cameras that cancel out: looking down and turning round, so up is where they look away from
         held = -world_from_camera[:, :3, 2].mean(0)
     held = F.normalize(held, dim=0)
     normal, weight = patch_normals(geometry, world_from_camera[:, :3, 3])
-    up = _pulled(held, normal, weight, CONES_DEG)
-    up = up if up is not None else _pulled(held, normal, weight, WIDE_CONES_DEG)
-    up = up if up is not None else held
+    tries = (_pulled(held, n, weight, cones) for n, cones in ((normal, CONES_DEG), (normal, WIDE_CONES_DEG), (-normal, CONES_DEG)))
+    up = next((found for found in tries if found is not None), held)
     axis = int(up.abs().argmax())
     return torch.eye(3)[axis] * torch.sign(up[axis]) if float(up.abs()[axis]) > SNAP_COSINE else up
 
 
 def _pulled(up: Tensor, normal: Tensor, weight: Tensor, cones_deg: tuple[int, ...]) -> Tensor | None:
-    """`up` after moving to the mean of the normals along it, cone by cone; None when the first cone is as good as empty."""
+    """`up` after moving to the mean of the normals around it, cone by cone; None when the first cone is as good as empty."""
     for step, degrees in enumerate(cones_deg):
-        along = normal @ up
-        near = (along.abs() > math.cos(math.radians(degrees))) * weight * torch.sign(along)
-        if float(near.abs().sum()) < 0.02 * float(weight.sum()) + 1:
+        near = (normal @ up > math.cos(math.radians(degrees))) * weight
+        if float(near.sum()) < 0.02 * float(weight.sum()) + 1:
             return up if step else None
         up = F.normalize((normal * near[:, None]).sum(0), dim=0)
     return up

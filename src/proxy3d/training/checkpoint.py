@@ -31,9 +31,10 @@ def load_checkpoint(path: Path, parameters: dict[str, nn.Parameter], optimizer: 
         BadInput: the file is broken or belongs to another model.
     """
     tensors, facts = load_tensors(path)
-    missing = [name for name in parameters if f"value/{name}" not in tensors]
-    if missing:
-        raise BadInput(f"{path}: a checkpoint of another model (no {missing[0]}); delete the folder to start again")
+    for name, parameter in parameters.items():
+        got = tuple(tensors[f"value/{name}"].shape) if f"value/{name}" in tensors else "nothing"
+        if got != tuple(parameter.shape):
+            raise BadInput(f"{path}: a checkpoint of another model ({name}: {got}, expected {tuple(parameter.shape)}); delete it to start again")
     for name, parameter in parameters.items():
         with torch.no_grad():
             parameter.copy_(tensors[f"value/{name}"])

@@ -80,6 +80,7 @@ def run_stage(
     path = folder / f"{stage.name}.safetensors"
     facts = load_checkpoint(path, chosen, optimizer) if path.exists() else {"step": 0, "seconds": 0.0}
     last = stage.steps if stop_at_step is None else min(stop_at_step, stage.steps)
+    skipped = facts.get("skipped", 0)
     started, saved, means = time.monotonic() - facts["seconds"], time.monotonic(), {}
     for step in range(facts["step"], last):
         for group, rate in zip(optimizer.param_groups, base, strict=True):
@@ -89,13 +90,14 @@ def run_stage(
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(list(chosen.values()), 1.0)
         if not bool(torch.isfinite(norm)):  # one broken batch must not poison an hour of work
-            parts["skipped"] = 1.0
+            skipped += 1
         else:
             optimizer.step()
         for key, value in parts.items():
-            means[key] = means.get(key, value) * 0.95 + value * 0.05
+            if math.isfinite(value):
+                means[key] = means.get(key, value) * 0.95 + value * 0.05
         done = step + 1
-        facts = {"stage": asdict(stage), "step": done, "seconds": time.monotonic() - started, "loss": means}
+        facts = {"stage": asdict(stage), "step": done, "seconds": time.monotonic() - started, "skipped": skipped, "loss": means}
         if done % 50 == 0 or done == last:
             _note(folder / f"{stage.name}.jsonl", facts, log)
         if done == last or time.monotonic() - saved > stage.save_every_s:
@@ -108,7 +110,8 @@ def _note(file: Path, facts: dict, log: Callable[[str], None]) -> None:
     """One line for people, one for plots."""
     left = facts["seconds"] / facts["step"] * (facts["stage"]["steps"] - facts["step"])
     shown = "  ".join(f"{key} {value:.3f}" for key, value in facts["loss"].items())
+    shown += f"  skipped {facts['skipped']}" if facts["skipped"] else ""
     log(f"{facts['stage']['name']} {facts['step']}/{facts['stage']['steps']}  {shown}  ({facts['seconds']:.0f} s, {left:.0f} s left)")
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps({"step": facts["step"], "seconds": round(facts["seconds"], 1), **facts["loss"]}) + "\n")
+        lines.write(json.dumps({"step": facts["step"], "seconds": round(facts["seconds"], 1), "skipped": facts["skipped"], **facts["loss"]}) + "\n")
