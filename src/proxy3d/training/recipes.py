@@ -42,13 +42,13 @@ class Recipe:
     reader: ReaderSettings = ReaderSettings()
     cluster: ClusterSettings = ClusterSettings()
     align: AlignSettings = AlignSettings()
-    adapt: AlignSettings = AlignSettings(rooms=1, questions=20, speak=True)
+    adapt: AlignSettings = AlignSettings(rooms=1, questions=18, speak=True)
     looks: int = 3  # per training room; the first is the clean one
     proxies: int = 32
     stages: tuple[Stage, ...] = (
         Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=800, lr=1e-3, fast=("log_beta", "log_tau")),
-        Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=3500, lr=6e-4),
-        Stage("adapt", ("namer", "fusion", "pointing", "summary", "metres", "to_host", "cross", "host"), steps=550, lr=3e-4, fast=(".gate",)),
+        Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=2400, lr=6e-4),
+        Stage("adapt", ("namer", "fusion", "pointing", "summary", "metres", "to_host", "cross", "host"), steps=320, lr=4e-4, fast=(".gate",)),
     )
 
 
