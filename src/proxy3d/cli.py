@@ -185,13 +185,34 @@ def train(
     rooms: Annotated[str, Parameter(help="folder made by `proxy3d data make`")] = "data/rooms",
     out: Annotated[str, Parameter(name=["-o", "--out"])] = "runs/out/first",
     seed: int = 0,
+    blind: Annotated[bool, Parameter(negative="", help="the baseline: the same questions, no scene; needs a finished run in --out")] = False,
     json: Json = False,
 ) -> None:
     """Train in three stages; a run that was killed goes on where it was when the same line is typed again."""
     from proxy3d.training.recipes import train as run
+    from proxy3d.training.recipes import train_blind
 
-    result = run(recipe, Path(rooms), Path(out), seed=seed)
+    result = (train_blind if blind else run)(recipe, Path(rooms), Path(out), seed=seed)
     show(result, json, f"{result['weights']}: trained in {result['train_minutes']:.1f} minutes")
+
+
+@app.command
+def evaluate(
+    benchmark: str = "spacespan",
+    *,
+    rooms: Annotated[str, Parameter(help="folder made by `proxy3d data make`")] = "data/rooms",
+    split: str = "test",
+    blind: Annotated[str | None, Parameter(help="weights of the same model trained without scenes (`train first --blind`)")] = None,
+    out: Annotated[str | None, Parameter(name=["-o", "--out"], help="result file; single answers are written beside it")] = None,
+    limit: Annotated[int | None, Parameter(help="only so many rooms")] = None,
+    json: Json = False,
+    scene: SceneFlags = DEFAULT_SCENE,
+) -> None:
+    """Score a model on rooms nobody trained on, beside chance, majority, a blind model and exact geometry."""
+    from proxy3d.evaluation.run import evaluate as run
+
+    result = run(benchmark, scene.pipeline(), Path(rooms), split=split, blind=blind, out=Path(out) if out else None, limit=limit)
+    show(result, json, "\n".join(f"{k:28} {v:.3f}" if isinstance(v, float) else f"{k:28} {v}" for k, v in result["summary"].items()))
 
 
 @app.command

@@ -34,7 +34,7 @@ class RoomLesson:
     owned: Float[Tensor, "K I"]  # share of each object's patches per proxy
     box: Float[Tensor, "I 6"]  # centre and size along the room's axes, metres
     category: Int[Tensor, "I"]
-    proxies: Proxies  # in the room's frame
+    proxies: Proxies | None  # in the room's frame; None where there is no scene
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
 from proxy3d.answers.language_models import LANGUAGE_MODELS
+from proxy3d.answers.language_models.llama import LlamaHost
 from proxy3d.answers.model import ReaderSettings, SpatialReader
 from proxy3d.errors import BadInput
 from proxy3d.features.semantic import SEMANTIC
@@ -25,9 +26,11 @@ from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.spacespan.make import room_folders
 from proxy3d.spacespan.record import read_records
 from proxy3d.spacespan.room import Room
+from proxy3d.tokens.position import PLACE_DIM, VIEWER_DIM
+from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.align import AlignObjective, AlignSettings, RoomOfQuestions
 from proxy3d.training.cluster import ClusterObjective, ClusterSettings, ClusterTeacher, RoomTruth
-from proxy3d.training.lessons import as_question, look
+from proxy3d.training.lessons import Question, RoomLesson, as_question, look
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.patches import RoomPatches, cached_patches
 from proxy3d.weights import round_to_half, save_weights
@@ -126,21 +129,49 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     torch.manual_seed(seed)
     data = load_rooms(Path(rooms) / "train", out / "patches", SEMANTIC[recipe.semantic]())
     teacher, facts = train_clusters(recipe, data, out, seed)
-    reader, more = train_reader(recipe, data, teacher, Path(rooms) / "train.jsonl", out, seed)
-    seconds = sum(f["seconds"] for f in (facts, *more))
-    card = {
+    host = LANGUAGE_MODELS[recipe.reader.language_model]()
+    lessons = rooms_of_questions(recipe, data, teacher, Path(rooms) / "train.jsonl", host, seed)
+    reader, more = train_reader(recipe, host, lessons, data.categories, out, seed)
+    card = run_card(name, seed, Path(rooms), (facts, *more), started)
+    return finish(out, teacher.encoder, teacher.clusterer, reader, card)
+
+
+def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
+    """The baseline of a recipe: the same reader, questions, stages and steps, but the scene is all zeros. Lands in `out/blind`.
+
+    Raises:
+        BadInput: unknown recipe, no data, or no finished run in `out`.
+    """
+    from proxy3d.weights import load_weights
+
+    recipe, started, seeing = RECIPES[name], time.monotonic(), load_weights(str(Path(out) / "weights.safetensors"))
+    torch.manual_seed(seed)
+    host = LANGUAGE_MODELS[recipe.reader.language_model]()
+    lessons = rooms_without_scenes(recipe, Path(rooms) / "train.jsonl", host)
+    reader, facts = train_reader(recipe, host, lessons, seeing.reader_settings.categories, Path(out) / "blind", seed, blind=True)
+    card = run_card(f"{name} blind", seed, Path(rooms), facts, started)
+    return finish(Path(out) / "blind", seeing.encoder, seeing.clusterer, reader, card)
+
+
+def run_card(name: str, seed: int, rooms: Path, facts: Sequence[dict], started: float) -> dict:
+    """What made a set of weights: settings, seed, data, time, machine and commit."""
+    return {
         "recipe": name,
-        "settings": asdict(recipe),
+        "settings": asdict(RECIPES[name.split()[0]]),
         "seed": seed,
-        "data": data_hash(Path(rooms)),
-        "train_minutes": seconds / 60,
-        "minutes_with_loading": (time.monotonic() - started) / 60,
-        "stages": {f["stage"]["name"]: {k: f[k] for k in ("step", "seconds", "loss")} for f in (facts, *more)},
+        "data": data_hash(rooms),
+        "train_minutes": sum(f["seconds"] for f in facts) / 60,
+        "minutes_since_start": (time.monotonic() - started) / 60,
+        "stages": {f["stage"]["name"]: {k: f[k] for k in ("step", "seconds", "loss")} for f in facts},
         **machine(),
     }
-    round_to_half(teacher.encoder, teacher.clusterer, reader)
+
+
+def finish(out: Path, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader, card: dict) -> dict:
+    """Write weights and run card."""
+    round_to_half(encoder, clusterer, reader)
     weights = out / "weights.safetensors"
-    save_weights(weights, encoder=teacher.encoder, clusterer=teacher.clusterer, reader=reader, facts={"run": card})
+    save_weights(weights, encoder=encoder, clusterer=clusterer, reader=reader, facts={"run": card})
     part = out / "run.json.part"
     part.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, out / "run.json")
@@ -159,14 +190,10 @@ def train_clusters(recipe: Recipe, data: TrainingRooms, out: Path, seed: int) ->
 
 
 def train_reader(
-    recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, out: Path, seed: int, *, blind: bool = False
+    recipe: Recipe, host: LlamaHost, lessons: Sequence[RoomOfQuestions], categories: tuple[str, ...], out: Path, seed: int, *, blind: bool = False
 ) -> tuple[SpatialReader, list[dict]]:
-    """Stages 2 and 3 on proxies of the trained encoder. `blind` trains the same model on the same questions without any scene."""
-    from dataclasses import replace
-
-    host = LANGUAGE_MODELS[recipe.reader.language_model]()
-    reader = SpatialReader(host, replace(recipe.reader, categories=data.categories))
-    lessons = rooms_of_questions(recipe, data, teacher, questions, reader, seed)
+    """Stages 2 and 3 on proxies of the trained encoder."""
+    reader = SpatialReader(host, replace(recipe.reader, categories=categories))
     align = AlignObjective(reader, lessons, replace(recipe.align, blind=blind), seed)
     facts = [run_stage(recipe.stages[1], align, out)]
     reader.adapt()
@@ -176,13 +203,19 @@ def train_reader(
     return reader.eval(), facts
 
 
-def rooms_of_questions(
-    recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, reader: SpatialReader, seed: int
-) -> list[RoomOfQuestions]:
-    """Several looks at each room, and its questions as tokens."""
+def questions_by_room(questions: Path, host: LlamaHost) -> dict[str, list[Question]]:
+    """The questions of a records file as tokens."""
     by_room = defaultdict(list)
     for record in read_records(questions):
-        by_room[record.room_id].append(as_question(record, reader.host))
+        by_room[record.room_id].append(as_question(record, host))
+    return by_room
+
+
+def rooms_of_questions(
+    recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, host: LlamaHost, seed: int
+) -> list[RoomOfQuestions]:
+    """Several looks at each room, and its questions."""
+    by_room = questions_by_room(questions, host)
     teacher.eval()
     lessons = []
     for index, (room, patches) in enumerate(zip(data.rooms, data.patches, strict=True)):
@@ -195,6 +228,14 @@ def rooms_of_questions(
         ]
         lessons.append(RoomOfQuestions(looks, by_room[room.room_id]))
     return lessons
+
+
+def rooms_without_scenes(recipe: Recipe, questions: Path, host: LlamaHost) -> list[RoomOfQuestions]:
+    """The same questions, and nothing to look at."""
+    k, d = recipe.proxies, recipe.reader.proxy_dim
+    nothing = SceneNumbers(torch.zeros(k, d), torch.zeros(k, PLACE_DIM), torch.zeros(k, 3), torch.zeros(VIEWER_DIM))
+    lesson = RoomLesson(nothing, torch.zeros(k, 1), torch.zeros(k, 1), torch.zeros(1, 6), torch.zeros(1, dtype=torch.long), None)
+    return [RoomOfQuestions([lesson], mine) for _, mine in sorted(questions_by_room(questions, host).items())]
 
 
 def data_hash(rooms: Path) -> dict:

@@ -1,0 +1,95 @@
+"""Run a benchmark and write one result file that says where every number comes from."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from proxy3d.errors import BadInput
+from proxy3d.evaluation.benchmarks.spacespan import LICENCE, evaluate_rooms, scores
+from proxy3d.pipeline import Pipeline
+from proxy3d.spacespan.record import read_records
+from proxy3d.training.recipes import data_hash, machine
+from proxy3d.weights import load_weights
+
+BENCHMARKS = ("spacespan",)
+
+
+def evaluate(
+    benchmark: str,
+    pipeline: Pipeline,
+    rooms: Path,
+    *,
+    split: str = "test",
+    blind: str | None = None,
+    out: Path | None = None,
+    limit: int | None = None,
+) -> dict:
+    """The answer of the `evaluate` verb: metrics of the model beside chance, majority, blind and oracle, by family too.
+
+    `blind` names weights of the same model trained on the same questions without any scene. With `out`, the result is
+    written there and every single answer beside it as JSON Lines.
+
+    Raises:
+        BadInput: unknown benchmark, missing data or weights.
+    """
+    if benchmark not in BENCHMARKS:
+        raise BadInput(f"no benchmark is called {benchmark!r}; known: {', '.join(BENCHMARKS)}")
+    if pipeline.weights is None:
+        raise BadInput("evaluation needs trained weights; use --preset laptop or --weights FILE")
+    started = time.monotonic()
+    unseeing = load_weights(blind) if blind else None
+    rows = evaluate_rooms(pipeline, Path(rooms), split, blind=unseeing.reader if unseeing else None, limit=limit)
+    found = scores(rows, read_records(Path(rooms) / "train.jsonl"))
+    card = pipeline.weights.facts.get("run", {})
+    summary = found["summary"]
+    summary["train_minutes"] = card.get("train_minutes")
+    result = {
+        "benchmark": benchmark,
+        "split": split,
+        "n": len(rows),
+        "variant": found["variant"],
+        "licence": LICENCE,
+        "summary": summary,
+        "metrics": {
+            "model": {"accuracy": summary["accuracy"], "acc_at_025": summary["acc_at_025"], "f1_at_025": summary["f1_at_025"]},
+            "chance": {"accuracy": summary["chance"], "acc_at_025": summary["random_box_acc_at_025"]},
+            "majority": {"accuracy": summary["majority"], "given_subject": summary["majority_given_subject"]},
+            "blind": {"accuracy": summary["blind"] if blind else None},
+            "oracle": {"accuracy": summary["oracle"]},
+        },
+        "by_family": found["by_family"],
+        "run": {
+            "weights": pipeline.weights.hash,
+            "blind_weights": unseeing.hash if unseeing else None,
+            "blind_train_minutes": unseeing.facts.get("run", {}).get("train_minutes") if unseeing else None,
+            "preset": dict(pipeline.preset.__dict__),
+            "training": {k: card.get(k) for k in ("recipe", "seed", "commit", "machine", "train_minutes", "stages")},
+            "data": data_hash(Path(rooms)),
+            "minutes": (time.monotonic() - started) / 60,
+            **machine(),
+        },
+    }
+    if out is not None:
+        write_result(Path(out), result)
+        lines = "".join(json.dumps(row.to_json()) + "\n" for row in rows)
+        Path(out).with_suffix(".answers.jsonl").write_text(lines, encoding="utf-8")
+    return result
+
+
+def write_result(path: Path, result: dict) -> None:
+    """JSON with sorted keys and rounded numbers, written whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(_rounded(result), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(v) for v in value]
+    return round(value, 5) if isinstance(value, float) else value
