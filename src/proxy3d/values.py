@@ -28,7 +28,7 @@ def check_shape(value: object, **expected: tuple[int | None, ...]) -> None:
         if tensor is None:
             continue
         got = tuple(tensor.shape)
-        if len(got) != len(want) or any(w is not None and w != g for w, g in zip(want, got)):
+        if len(got) != len(want) or any(w is not None and w != g for w, g in zip(want, got, strict=True)):
             shown = ", ".join("*" if w is None else str(w) for w in want)
             raise ValueError(f"{type(value).__name__}.{name}: expected ({shown}), got {got}")
 

@@ -17,7 +17,7 @@ from proxy3d.answers.objects import ObjectNamer
 from proxy3d.errors import BadInput
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
-from proxy3d.training.checkpoint import load_tensors, save_tensors
+from proxy3d.tensor_file import load_tensors, save_tensors
 
 SHIPPED = Path(__file__).parent / "weights"
 DEFAULT = "first"

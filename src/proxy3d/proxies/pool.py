@@ -85,3 +85,9 @@ def fill_empty(owner: Int[Tensor, "L"], distance: Float[Tensor, "L"], count: int
         owner[worst] = empty
         distance[worst] = -torch.inf  # it now sits on its own centre
     return owner
+
+
+def composition(owner: Int[Tensor, "L"], instance: Int[Tensor, "L"], proxies: int, instances: int) -> Float[Tensor, "K I"]:
+    """Share of each proxy's points that belongs to each true instance; rows sum to 1."""
+    counts = torch.zeros(proxies, instances).index_put_((owner, instance), torch.ones(len(owner)), accumulate=True)
+    return counts / counts.sum(1, keepdim=True).clamp_min(1)

@@ -18,7 +18,9 @@ def room_folders(folder: Path) -> list[Path]:
     return sorted(p for p in Path(folder).iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def make_dataset(out: Path, counts: dict[str, int], *, seed: int = 0, bank: Path | None = None, workers: int = 2, per_family: int = PER_FAMILY) -> dict:
+def make_dataset(
+    out: Path, counts: dict[str, int], *, seed: int = 0, bank: Path | None = None, workers: int = 2, per_family: int = PER_FAMILY
+) -> dict:
     """Rooms in `out/<split>/`, questions in `out/<split>.jsonl`, and `out/spacespan.json` last, with counts and hashes.
 
     A bank folder that does not exist yet is built there first, from two Debian packages. Resumable and deterministic.

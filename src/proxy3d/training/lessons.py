@@ -11,11 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.answers.language_models.llama import LlamaHost
-from proxy3d.evaluation.metrics.objects import composition
-from proxy3d.geometry import box_corners, rigid, rotation_about_z, transform
+from proxy3d.geometry import box_corners, compose, rigid, rotation_about_z, transform
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import ProxyEncoder, salient
-from proxy3d.proxies.pool import pool_hard, prepared
+from proxy3d.proxies.pool import composition, pool_hard, prepared
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import Room
 from proxy3d.tokens.position import place_numbers, viewer_numbers
@@ -88,7 +87,7 @@ def look(
     pooled = pool_hard(points, owner, count, len(patches.camera_room_m))
     room_from_turned = torch.linalg.inv(world_from_room)
     place, xyz = place_numbers(pooled, room_from_turned)
-    first = transform_pose(patches.room_from_world, torch.tensor(room.world_from_camera[0]))
+    first = compose(patches.room_from_world, torch.tensor(room.world_from_camera[0]))
     size = max([o.id for o in room.objects] + [int(instance.max())]) + 1
     made_of = composition(owner, instance, count, size)
     total = (made_of * pooled.size[:, None]).sum(0).clamp_min(1)
@@ -107,13 +106,6 @@ def look(
         category=category,
         proxies=replace(pooled, xyz_world_m=xyz),
     )
-
-
-def transform_pose(room_from_world: Float[Tensor, "4 4"], world_from_camera: Float[Tensor, "4 4"]) -> Float[Tensor, "4 4"]:
-    """room_from_camera."""
-    from proxy3d.geometry import compose
-
-    return compose(room_from_world, world_from_camera)
 
 
 def _worse(patches: RoomPatches, generator: torch.Generator) -> RoomPatches:

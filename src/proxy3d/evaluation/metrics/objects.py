@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.geometry import inside_box
 from proxy3d.values import Box
-
-
-def composition(owner: Int[Tensor, "L"], instance: Int[Tensor, "L"], proxies: int, instances: int) -> Float[Tensor, "K I"]:
-    """Share of each proxy's points that belongs to each true instance; rows sum to 1."""
-    counts = torch.zeros(proxies, instances).index_put_((owner, instance), torch.ones(len(owner)), accumulate=True)
-    return counts / counts.sum(1, keepdim=True).clamp_min(1)
 
 
 def object_recall(
