@@ -106,6 +106,7 @@ def word_forms(categories: frozenset[str]) -> tuple[dict[str, str], re.Pattern]:
 
 
 def number_after(text: str, *patterns: str) -> float | None:
+    """The number that the first matching pattern captures."""
     for pattern in patterns:
         match = re.search(pattern, text)
         if match:
@@ -114,6 +115,7 @@ def number_after(text: str, *patterns: str) -> float | None:
 
 
 def what_is_at(facts: Facts, nouns: Sequence[str], match: re.Match, text: str) -> Solved:
+    """The object whose centre is nearest to a place given from the first camera: metres ahead, to a side, above the floor."""
     right, left = number_after(text, r"([\d.]+) m to the right"), number_after(text, r"([\d.]+) m to the left")
     ahead = number_after(text, r"([\d.]+) m ahead")
     up = number_after(text, r"([\d.]+) m above the floor", r"height of ([\d.]+) m")

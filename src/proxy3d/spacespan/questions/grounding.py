@@ -163,6 +163,7 @@ def ground_superlative(view: View, rng: Random) -> Iterator[Record]:
 
 
 def by_size(group: list[RoomObject]) -> dict[str, RoomObject]:
+    """Which of at least two things is the biggest, smallest, tallest or shortest; only words whose holder is clearly ahead."""
     best = {}
     for large, small, measure, margin in (("biggest", "smallest", volume, RATIO), ("tallest", "shortest", lambda o: o.size_m[2], 1.2)):
         ranked = sorted(group, key=measure)
@@ -174,6 +175,7 @@ def by_size(group: list[RoomObject]) -> dict[str, RoomObject]:
 
 
 def by_view(view: View, group: list[RoomObject]) -> dict[str, RoomObject]:
+    """Which of at least two things is leftmost, rightmost, nearest or farthest from the start; only words whose holder is clearly ahead."""
     if any(o.id not in view.bearing for o in group):
         return {}
     best = {}

@@ -1,0 +1,179 @@
+"""The pages tell the truth: paths exist, commands parse, tables come from results."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from proxy3d.cli import app
+from proxy3d.errors import BadInput
+from proxy3d.evaluation.report import BLOCKS, block, filled, main, render_fresh_clone, render_readme_table
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# docs/picture.png is drawn once weights exist; the page that shows it is written before.
+LATER = {"docs/picture.png"}
+# What users have, what commands write, and what people put beside us: no files of this repository.
+THEIRS = re.compile(r"^(my_|data/|runs/out|frame-|transforms\.json|K\.txt|rgb\.txt|depth\.txt|groundtruth\.txt|poses?\.txt|intrinsics\.txt|\.)")
+FOLDERS_THEY_HAVE = {"color/", "depth/", "pose/", "poses/", "images/", "intrinsic/"}
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Files that git knows, so that scratch files of a checkout do not count."""
+    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+PAGES = [ROOT / name for name in ("README.md", "CONVENTIONS.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted((ROOT / "docs").glob("*.md"))
+
+
+def named_paths(text: str) -> set[str]:
+    """Link targets, and words in backticks that look like paths of this repository."""
+    links = {target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target}
+    quoted = {word for word in re.findall(r"`([^`\s]+)`", text) if "/" in word or re.search(r"\.(py|md|toml|json|txt)$", word)}
+    return {word for word in links | quoted if word} - FOLDERS_THEY_HAVE
+
+
+def exists(page: Path, name: str) -> bool:
+    """From the root, beside the page, in the package or among the tests; `*` stands for any name."""
+    bases = (ROOT, page.parent, ROOT / "src" / "proxy3d", ROOT / "tests")
+    return any(list(base.glob(name.rstrip("/"))) for base in bases)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_path_named_in_a_page_exists(page):
+    names = {n for n in named_paths(page.read_text(encoding="utf-8")) if not THEIRS.match(n) or (ROOT / n).exists()}
+    missing = sorted(n for n in names - LATER if not exists(page, n) and n not in {file for file, _ in BLOCKS.values()})
+    assert not missing, f"{page.name} names {missing}"
+
+
+def console_lines() -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+    return [line.partition("  #")[0].strip() for text in blocks for line in text.splitlines() if line.strip()]
+
+
+PROXY3D_LINES = [line for line in console_lines() if line.startswith("proxy3d ")] + [
+    line for line in re.findall(r"`(proxy3d [^`]+)`", README) if not line.endswith("--help")
+]
+
+
+@pytest.mark.parametrize("line", PROXY3D_LINES)
+def test_every_command_in_the_readme_is_one_we_understand(line):
+    command, bound, *_ = app.parse_args(shlex.split(line)[1:], exit_on_error=False, print_error=False)
+    assert command.__module__ == "proxy3d.cli" and bound is not None
+
+
+def test_the_readme_shows_the_verbs_that_matter():
+    assert {line.split()[1] for line in PROXY3D_LINES} >= {"encode", "ask", "view", "ground", "measure", "doctor", "data", "train"}
+
+
+def test_make_knows_every_target_that_is_named():
+    makefile = (ROOT / "Makefile").read_text()
+    named = {line.split()[1] for line in console_lines() if line.startswith("make ")}
+    assert {"demo", "test"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), f"the Makefile has no target {target}"
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    script = ROOT / ".ci" / "run"
+    assert "\nmake test\n" in script.read_text() and "make test" in {line for line in console_lines()}
+    assert script.stat().st_mode & 0o111, ".ci/run must be executable"
+
+
+def test_the_python_in_the_readme_runs_and_ends_with_an_answer(monkeypatch, capsys):
+    """On the tiny preset and the shipped room, which take the same path without weights."""
+    import proxy3d
+    from proxy3d.verbs import DEMO_ROOM
+
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 5
+    assert '"my_room"' in code and 'PRESETS["laptop"]' in code
+    exec(compile(code.replace('"my_room"', repr(str(DEMO_ROOM))).replace('["laptop"]', '["tiny"]'), "README.md", "exec"), {})
+    assert capsys.readouterr().out.endswith("\n") and proxy3d.PRESETS
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_every_example_runs_with_the_tiny_preset(example, capsys):
+    runpy.run_path(str(example))["main"](["--preset", "tiny"])
+    assert len(capsys.readouterr().out.splitlines()) >= 4
+
+
+# --- tables --------------------------------------------------------------------------------------------------------
+
+SUMMARY = {
+    "accuracy": 0.5, "majority": 0.25, "blind": 0.3, "oracle": 1.0, "acc_at_025": 0.125, "random_box_acc_at_025": 0.01, "train_minutes": 61.2,
+}  # fmt: skip
+FAMILIES = {
+    "left_right": {"accuracy": 0.75, "majority": 0.5, "blind": 0.5, "oracle": 1.0},
+    "ground_colour": {"acc_at_025": 0.125, "random_box_acc_at_025": 0.01},
+}
+
+
+def test_tables_in_the_readme_are_what_the_results_say():
+    assert filled(README, ROOT) == README, "type: python -m proxy3d.evaluation.report"
+    for name, (file, _) in BLOCKS.items():
+        assert (ROOT / file).is_file() or f"*Not measured yet: {file} does not exist.*" in README, name
+
+
+def test_a_table_shows_every_score_beside_its_baselines():
+    text = render_readme_table({"summary": SUMMARY, "by_family": FAMILIES})
+    assert "| left right | 75.0 | 50.0 | 50.0 | 100.0 |" in text
+    assert "| **all** | 50.0 | 30.0 | 25.0 | 100.0 |" in text
+    assert "| ground colour | 12.5 | 1.0 |" in text and "61 minutes" in text
+    assert "| ground colour | -" not in text and text.count("**all**") == 2
+
+
+@pytest.mark.parametrize("broken", [{}, {"summary": {**SUMMARY, "blind": None}}, {"summary": {**SUMMARY, "accuracy": 50.0}}])
+def test_a_result_without_a_baseline_or_in_per_cent_is_refused(broken):
+    with pytest.raises(BadInput, match="expected"):
+        render_readme_table(broken)
+
+
+def test_what_a_fresh_machine_costs_is_rendered_in_words_people_use():
+    facts = {"machine": "2 cores", "date": "2026-11-23", "commands": {"make demo": {"download_mb": 512.3, "first_s": 190.0, "again_s": 31.2}}}
+    assert "| `make demo` | 512 MB | 3 min | 31 s |" in render_fresh_clone(facts)
+    with pytest.raises(BadInput, match="date"):
+        render_fresh_clone({"machine": "2 cores", "commands": {}})
+
+
+def test_the_command_that_fills_the_readme_puts_tables_between_markers(tmp_path, capsys):
+    (tmp_path / "results").mkdir()
+    marked = [f"<!-- {name} -->\nold\n<!-- end of {name} -->\n" for name in BLOCKS]
+    (tmp_path / "README.md").write_text("a\n" + "b\n".join(marked))
+    (tmp_path / "results" / "first_model.json").write_text(json.dumps({"summary": SUMMARY, "by_family": FAMILIES}))
+    assert main([str(tmp_path)]) == 0
+    text = (tmp_path / "README.md").read_text()
+    assert "old" not in text and "| left right |" in text and text.startswith("a\n<!-- first model -->\n| questions")
+    assert block("fresh clone", tmp_path) in text
+    assert main([str(tmp_path)]) == 0 and (tmp_path / "README.md").read_text() == text
+    (tmp_path / "README.md").write_text("no markers\n")
+    assert main([str(tmp_path)]) == 2 and "expected one line <!-- first model -->" in capsys.readouterr().err
+
+
+# --- house -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_tracked_file_speaks_of_the_machine_it_was_written_on():
+    needles = [f"/{name}/" for name in ("work", "root", "home")]  # spelled so that this file does not find itself
+    found = []
+    for file in tracked():
+        if file.suffix in {".png", ".jpg", ".safetensors", ".mp4"} or file.name == "three.min.js":
+            continue
+        text = file.read_text(encoding="utf-8", errors="replace")
+        found += [f"{file.relative_to(ROOT)}: {n}" for n in needles if re.search(rf"(?<![\w.~-]){re.escape(n)}", text)]
+    assert not found, found
+
+
+def test_the_licence_is_the_one_that_the_package_states():
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in text and "END OF TERMS AND CONDITIONS" in text
+    assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
