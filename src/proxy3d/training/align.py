@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxy3d.answers.model import SpatialReader, pad
+from proxy3d.answers.model import SpatialReader
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import Question, RoomLesson, box_loss, object_target, pointing_target
 
@@ -46,10 +46,11 @@ class AlignObjective:
     cost. In stage 3 the words are the language model's own.
     """
 
-    def __init__(self, reader: SpatialReader, rooms: Sequence[RoomOfQuestions], settings: AlignSettings, seed: int):
-        self.reader, self.rooms, self.settings, self.seed = reader, rooms, settings, seed
+    def __init__(
+        self, reader: SpatialReader, rooms: Sequence[RoomOfQuestions], settings: AlignSettings, seed: int, heard: Mapping[tuple[int, ...], Tensor]
+    ):
+        self.reader, self.rooms, self.settings, self.seed, self.heard = reader, rooms, settings, seed, heard
         self.metres = nn.Linear(reader.settings.width, 1)  # exists only while training
-        self.heard: dict[tuple[int, ...], Tensor] = {}
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
         own = {name: p for name, p in self.reader.named_parameters() if not name.startswith("host.") or name.endswith((".down", ".up"))}
@@ -71,7 +72,7 @@ class AlignObjective:
         s, reader = self.settings, self.reader
         numbers = blinded(lesson.numbers) if s.blind else lesson.numbers
         tokens = reader.namer(numbers)
-        words, is_word = self._listen(questions, len(tokens))
+        words, is_word = self._listen(questions)
         is_question = is_word & (torch.arange(words.shape[1])[None] < torch.tensor([len(q.ids) for q in questions])[:, None])
         fused = reader.fuse(tokens, words, is_question)
         parts = {} if s.blind else self._pointing(lesson, questions, tokens, fused)
@@ -90,15 +91,9 @@ class AlignObjective:
             parts["words"] = self._speak(tokens, words, fused, questions, answered) * s.weight_words
         return parts
 
-    def _listen(self, questions: Sequence[Question], shown: int) -> tuple[Tensor, Tensor]:
-        """Words below the tap, remembered: they depend on nothing that is learned."""
-        # With their answers although stage 2 needs only questions: words look back only, and stage 3 need not listen again.
-        rows = [q.ids + q.answer[:-1] for q in questions]
-        new = [row for row in dict.fromkeys(rows) if row not in self.heard]
-        if new:
-            ids, real = pad(new)
-            for row, hidden, length in zip(new, self.reader.listen(ids, shown), real.sum(1), strict=True):
-                self.heard[row] = hidden[: int(length)].half()
+    def _listen(self, questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
+        """Words below the tap, and which of them are real."""
+        rows = [heard_row(q) for q in questions]
         longest = max(len(row) for row in rows)
         words = torch.stack([F.pad(self.heard[row].float(), (0, 0, 0, longest - len(row))) for row in rows])
         return words, torch.tensor([[i < len(row) for i in range(longest)] for row in rows])
@@ -130,6 +125,11 @@ class AlignObjective:
             columns += range(first, first + len(questions[i].answer))
             wanted += questions[i].answer
         return F.cross_entropy(reader.host.logits(hidden[rows, columns]), torch.tensor(wanted))
+
+
+def heard_row(question: Question) -> tuple[int, ...]:
+    """What is heard of a question: with its answer although stage 2 needs only the question, because words look back only."""
+    return question.ids + question.answer[:-1]
 
 
 def _share(value: Tensor, where: Tensor) -> Tensor:

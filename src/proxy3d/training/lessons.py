@@ -21,7 +21,7 @@ from proxy3d.tokens.position import place_numbers, viewer_numbers
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.cluster import noisy
 from proxy3d.training.patches import RoomPatches
-from proxy3d.values import Points, Proxies
+from proxy3d.values import Points
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class RoomLesson:
     owned: Float[Tensor, "K I"]  # share of each object's patches per proxy
     box: Float[Tensor, "I 6"]  # centre and size along the room's axes, metres
     category: Int[Tensor, "I"]
-    proxies: Proxies | None  # in the room's frame; None where there is no scene
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,6 @@ def look(
         owned=made_of * pooled.size[:, None] / total,
         box=box,
         category=category,
-        proxies=replace(pooled, xyz_world_m=xyz),
     )
 
 

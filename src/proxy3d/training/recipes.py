@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from proxy3d.answers.language_models import LANGUAGE_MODELS
 from proxy3d.answers.language_models.llama import LlamaHost
@@ -28,11 +29,12 @@ from proxy3d.spacespan.record import read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.tokens.position import PLACE_DIM, VIEWER_DIM
 from proxy3d.tokens.project import SceneNumbers
-from proxy3d.training.align import AlignObjective, AlignSettings, RoomOfQuestions
+from proxy3d.training.align import AlignObjective, AlignSettings, RoomOfQuestions, heard_row
 from proxy3d.training.cluster import ClusterObjective, ClusterSettings, ClusterTeacher, RoomTruth
 from proxy3d.training.lessons import Question, RoomLesson, as_question, look
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.patches import RoomPatches, cached_patches
+from proxy3d.training.remembered import hear, keep_looks, kept_looks, key_of, remembered
 from proxy3d.weights import round_to_half, save_weights
 
 
@@ -130,7 +132,7 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     data = load_rooms(Path(rooms) / "train", out / "patches", SEMANTIC[recipe.semantic]())
     teacher, facts = train_clusters(recipe, data, out, seed)
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
-    lessons = rooms_of_questions(recipe, data, teacher, Path(rooms) / "train.jsonl", host, seed)
+    lessons = rooms_of_questions(recipe, data, teacher, Path(rooms) / "train.jsonl", host, out, seed)
     reader, more = train_reader(recipe, host, lessons, data.categories, out, seed)
     card = run_card(name, seed, Path(rooms), (facts, *more), started)
     return finish(out, teacher.encoder, teacher.clusterer, reader, card)
@@ -194,11 +196,13 @@ def train_reader(
 ) -> tuple[SpatialReader, list[dict]]:
     """Stages 2 and 3 on proxies of the trained encoder."""
     reader = SpatialReader(host, replace(recipe.reader, categories=categories))
-    align = AlignObjective(reader, lessons, replace(recipe.align, blind=blind), seed)
+    rows = [heard_row(q) for room in lessons for q in room.questions]
+    heard = hear(reader, rows, 1 + recipe.proxies, (out.parent if blind else out) / "heard.safetensors")  # both hear the same
+    align = AlignObjective(reader, lessons, replace(recipe.align, blind=blind), seed, heard)
     facts = [run_stage(recipe.stages[1], align, out)]
     reader.adapt()
-    adapt = AlignObjective(reader, lessons, replace(recipe.adapt, blind=blind), seed + 1)
-    adapt.metres, adapt.heard = align.metres, align.heard
+    adapt = AlignObjective(reader, lessons, replace(recipe.adapt, blind=blind), seed + 1, heard)
+    adapt.metres = align.metres
     facts.append(run_stage(recipe.stages[2], adapt, out))
     return reader.eval(), facts
 
@@ -212,29 +216,36 @@ def questions_by_room(questions: Path, host: LlamaHost) -> dict[str, list[Questi
 
 
 def rooms_of_questions(
-    recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, host: LlamaHost, seed: int
+    recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, host: LlamaHost, out: Path, seed: int
 ) -> list[RoomOfQuestions]:
     """Several looks at each room, and its questions."""
     by_room = questions_by_room(questions, host)
     teacher.eval()
-    lessons = []
-    for index, (room, patches) in enumerate(zip(data.rooms, data.patches, strict=True)):
-        if not by_room[room.room_id]:
-            continue
-        worse = torch.Generator().manual_seed(seed * 1_000_003 + index)
-        looks = [
-            look(room, patches, teacher.encoder, teacher.clusterer, data.categories, recipe.proxies, worse=worse if i else None)
-            for i in range(recipe.looks)
-        ]
-        lessons.append(RoomOfQuestions(looks, by_room[room.room_id]))
-    return lessons
+
+    def compute() -> dict[str, Tensor]:
+        return keep_looks([looks_at(recipe, data, teacher, index, seed) for index in range(len(data.rooms))])
+
+    key = key_of(asdict(recipe), seed, [room.room_id for room in data.rooms], *teacher.state_dict().values())
+    looks = kept_looks(remembered(out / "looks.safetensors", key, compute), len(data.rooms), recipe.looks)
+    return [RoomOfQuestions(mine, by_room[room.room_id]) for mine, room in zip(looks, data.rooms, strict=True) if by_room[room.room_id]]
+
+
+def looks_at(recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, index: int, seed: int) -> list[RoomLesson]:
+    """One room as it is, and as other sensors and shorter walks would have given it."""
+    worse = torch.Generator().manual_seed(seed * 1_000_003 + index)
+    if index % 100 == 99:
+        print(f"looked at {index + 1}/{len(data.rooms)} rooms", file=sys.stderr, flush=True)
+    return [
+        look(data.rooms[index], data.patches[index], teacher.encoder, teacher.clusterer, data.categories, recipe.proxies, worse=worse if i else None)
+        for i in range(recipe.looks)
+    ]
 
 
 def rooms_without_scenes(recipe: Recipe, questions: Path, host: LlamaHost) -> list[RoomOfQuestions]:
     """The same questions, and nothing to look at."""
     k, d = recipe.proxies, recipe.reader.proxy_dim
     nothing = SceneNumbers(torch.zeros(k, d), torch.zeros(k, PLACE_DIM), torch.zeros(k, 3), torch.zeros(VIEWER_DIM))
-    lesson = RoomLesson(nothing, torch.zeros(k, 1), torch.zeros(k, 1), torch.zeros(1, 6), torch.zeros(1, dtype=torch.long), None)
+    lesson = RoomLesson(nothing, torch.zeros(k, 1), torch.zeros(k, 1), torch.zeros(1, 6), torch.zeros(1, dtype=torch.long))
     return [RoomOfQuestions([lesson], mine) for _, mine in sorted(questions_by_room(questions, host).items())]
 
 
