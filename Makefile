@@ -33,8 +33,8 @@ test: $(VENV)/made-test
 	@start=$$(date +%s); HF_HUB_OFFLINE=1 $(BIN)/python -m pytest && echo "test: done in $$(($$(date +%s) - start)) s"
 
 $(VENV)/made: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "proxy3d needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1 | head -1); type for example: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "proxy3d needs Python 3.11 or newer, and $(PYTHON) says: $$($(PYTHON) -V 2>&1 | head -1); type for example: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12"; exit 2; }
 	@echo "environment: once, in $(VENV); 2 to 5 minutes, most of it the download"
 	@set -e; start=$$(date +%s); \
 	$(PYTHON) -m venv $(VENV); \
@@ -65,3 +65,11 @@ weights: $(VENV)/made
 
 lint: $(VENV)/made-test
 	$(BIN)/python -m ruff check .
+
+# The viewer's three.js, bundled with nothing but what src/proxy3d/apps/viewer/three_entry.js names; the result is committed.
+viewer:
+	@set -e; viewer=$(CURDIR)/src/proxy3d/apps/viewer; folder=$$(mktemp -d); trap 'rm -rf $$folder' EXIT; cd $$folder; \
+	npm install --silent --no-audit --no-fund three@0.187.0 esbuild@0.28.2; \
+	NODE_PATH=node_modules npx esbuild "$$viewer/three_entry.js" --bundle --minify --format=iife --global-name=THREE \
+	  --charset=ascii --legal-comments=inline --outfile="$$viewer/three.min.js"; \
+	cp node_modules/three/LICENSE "$$viewer/three.LICENSE.txt"

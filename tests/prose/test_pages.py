@@ -83,6 +83,13 @@ def test_make_knows_every_target_that_is_named():
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), f"the Makefile has no target {target}"
 
 
+def test_make_viewer_is_the_command_that_the_viewer_states():
+    stated = (ROOT / "src/proxy3d/apps/viewer/three_entry.js").read_text().partition("export")[0]
+    words = re.findall(r"\w+@[\d.]+|--[\w-]+(?:=\w+)?", stated)
+    makefile = (ROOT / "Makefile").read_text()
+    assert len(words) >= 8 and not [word for word in words if word not in makefile]
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     script = ROOT / ".ci" / "run"
     assert "\nmake test\n" in script.read_text() and "make test" in {line for line in console_lines()}
