@@ -90,6 +90,10 @@ UNDER = {"table", "desk", "coffee table", "bed", "bunk bed", "piano", "ping-pong
 HIDES_UNDER = {
     "trash can", "stool", "box", "toy", "ball", "shoes", "basket", "ottoman", "bag", "suitcase", "computer", "cat", "dog", "chest",
 }  # fmt: skip
+PORTABLE = {  # what stands on the floor by itself and may be put on furniture all the same
+    "box", "bag", "ball", "toy", "plant", "vase", "shoes", "basket", "cat", "suitcase", "christmas tree", "flowers", "lamp",
+}  # fmt: skip
+SOFT = {"chair", "stool", "armchair", "sofa", "bed", "bunk bed", "bench", "ottoman", "mattress"}  # things do lie on these, but less often
 HOLDS_NOTHING = {
     "toilet", "trash can", "plant", "shower", "lamp", "floor lamp", "desk lamp", "crib", "bicycle", "ceiling light", "candle", "bathtub", "rug",
     "cat", "dog", "sink", "washbasin", "bidet", "exercise machine", "wheelchair", "high chair", "guitar", "ball", "basket", "shoes", "christmas tree",

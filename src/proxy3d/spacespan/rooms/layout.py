@@ -16,7 +16,20 @@ from jaxtyping import Float
 
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.room import Relation
-from proxy3d.spacespan.rooms.kinds import CORNER, FOUND_IN, HIDES_UNDER, HOLDS_NOTHING, KINDS, MIDDLE, SEATS, SHELVES, SURROUNDED, UNDER
+from proxy3d.spacespan.rooms.kinds import (
+    CORNER,
+    FOUND_IN,
+    HIDES_UNDER,
+    HOLDS_NOTHING,
+    KINDS,
+    MIDDLE,
+    PORTABLE,
+    SEATS,
+    SHELVES,
+    SOFT,
+    SURROUNDED,
+    UNDER,
+)
 from proxy3d.spacespan.rooms.model import Model
 from proxy3d.spacespan.rooms.placement import Footprint, Level, Solid, clear_above, columns_under, covered, open_in_front, overlapping
 from proxy3d.spacespan.rooms.tint import tinted
@@ -120,7 +133,7 @@ class Catalogue:
 
 
 def is_small(model: Model) -> bool:
-    return model.mount in ("table", "floor") and max(model.size_m) <= SMALL_M and model.category != "rug"
+    return max(model.size_m) <= SMALL_M and (model.mount == "table" or model.mount == "floor" and model.category in PORTABLE)
 
 
 def furnish(rng: np.random.Generator, models: Sequence[Model] | Catalogue, kind: str) -> Layout:
@@ -176,10 +189,10 @@ class _Furnisher:
             self._hang("ceiling")
         steps: tuple[tuple[float, Callable[[], bool]], ...] = (
             (0.4, self._on),
-            (0.2, self._inside),
-            (0.17, self._under),
-            (0.11, lambda: self._hang("wall")),
-            (0.12, lambda: self._floor_piece(lambda m: m.category != "rug")),
+            (0.26, self._inside),
+            (0.15, self._under),
+            (0.09, lambda: self._hang("wall")),
+            (0.1, lambda: self._floor_piece(lambda m: m.category != "rug")),
         )
         share = np.array([s for s, _ in steps])
         for _ in range(4 * count):
@@ -398,7 +411,7 @@ class _Furnisher:
         ]
 
     def _on(self) -> bool:
-        return self._rest(is_small, self._supports(None), "on")
+        return self._rest(lambda m: m.mount == "table" or is_small(m), self._supports(None), "on")
 
     def _inside(self) -> bool:
         return self._rest(lambda m: is_small(m) and m.mount == "table" and m.size_m[2] < 0.4, self._supports(SHELVES), "in")
@@ -415,11 +428,14 @@ class _Furnisher:
             floor = Level(0.0, np.ones(self.placed[host].solid.occupied.shape[:2], bool))
             levels = (floor,) if relation == "under" else self.placed[host].solid.levels
             options += [(host, level) for level in levels if relation == "under" or 0.1 < level.height_m + self.placed[host].z_m < 1.9]
-        area = np.sqrt([level.flat.sum() for _, level in options])
+        area = np.array([level.flat.sum() * (0.2 if self.placed[host].model.category in SOFT else 1.0) for host, level in options])
         for _ in range(3 if options else 0):
             model = self._model(fits)
-            for _ in range(16 if model is not None else 0):
-                host, level = options[self.rng.choice(len(options), p=area / area.sum())]
+            if model is None:
+                break
+            chance = area ** (0.5 if is_small(model) else 1.5)  # a television hardly ever fits on a stool
+            for _ in range(16):
+                host, level = options[self.rng.choice(len(options), p=chance / chance.sum())]
                 if self._rest_at(model, host, level, relation):
                     return True
         return False

@@ -31,7 +31,7 @@ from proxy3d.spacespan.rooms.photo import Photo
 from proxy3d.spacespan.rooms.render import render
 from proxy3d.spacespan.rooms.scene import build_scene
 
-VERSION = 1  # of the generator: raise it when the same seed gives another room
+VERSION = 2  # of the generator: raise it when the same seed gives another room
 SPLITS = ("train", "val", "test")
 FRAMES = 8
 VISIBLE_PX = 60  # what an object must cover in some frame to count as seen
@@ -251,6 +251,18 @@ def _make_one(job: tuple[Path, str, int, int, Path | None]) -> int:
     return index
 
 
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next job for ever."""
+    import threading
+    from multiprocessing import parent_process
+
+    def watch() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _made(jobs: list, workers: int) -> Iterator[int]:
     if workers <= 1 or len(jobs) < 2:
         yield from map(_make_one, jobs)
@@ -259,7 +271,7 @@ def _made(jobs: list, workers: int) -> Iterator[int]:
     from multiprocessing import get_context
 
     # Fresh interpreters: an OpenGL context or a thread pool must not be copied into a child.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
         yield from pool.map(_make_one, jobs, chunksize=4)
 
 
