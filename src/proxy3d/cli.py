@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,6 +25,14 @@ app = App(
 )
 data = App(name="data", help="Make and check SpaceSpan, the rooms and questions that models are trained on.")
 app.command(data)
+
+
+def whole(kind: type, tokens: Sequence[object]) -> int:
+    """The number typed; 2.5 is not one (left alone, it would quietly become 2)."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
 
 
 @Parameter(name="*")
@@ -70,8 +79,8 @@ class SceneFlags:
     """How a capture becomes a scene. Only needed to change a preset."""
 
     preset: Annotated[str, Parameter(help="named settings: laptop, brief_16, tiny")] = "laptop"
-    proxies: Annotated[int | None, Parameter(help="how many proxies, exactly")] = None
-    frames: Annotated[int | None, Parameter(help="how many frames are looked at, spread over the view")] = None
+    proxies: Annotated[int | None, Parameter(converter=whole, help="how many proxies, exactly")] = None
+    frames: Annotated[int | None, Parameter(converter=whole, help="how many frames are looked at, spread over the view")] = None
     semantic: Annotated[str | None, Parameter(help="what a patch looks like: efficientnet_lite0, tiny")] = None
     geometric: Annotated[str | None, Parameter(help="where a patch is: sensor_depth, tiny")] = None
     clusterer: Annotated[str | None, Parameter(help="how points become proxies: soft_kmeans, farthest, kmeans_position, random_k, voxel")] = None

@@ -87,7 +87,10 @@ class Pipeline:
             scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
-        scene = replace(scene, provenance={**scene.provenance, "layout": capture.layout, "notes": list(capture.notes_for(self.preset.frames))})
+        notes = list(capture.notes_for(self.preset.frames))
+        if len(scene.proxies) < self.preset.proxies:
+            notes.append(f"{self.preset.proxies} proxies asked for, but only {len(scene.proxies)} patches have a position: that many are made")
+        scene = replace(scene, provenance={**scene.provenance, "layout": capture.layout, "notes": notes})
         if capture.layout == "cloud":  # a depth camera measures metres; a file of points only has numbers
             known = capture.options.metres_per_unit is not None
             scene = replace(scene, scale=Scale(1.0, "known_length", 0.05) if known else Scale(1.0, "unknown", UNKNOWN_SIGMA))

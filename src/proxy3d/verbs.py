@@ -37,7 +37,7 @@ def encode(
     """
     out = Path(out)
     if out.suffix != SCENE_SUFFIX:
-        raise BadInput(f"-o {out}: expected a name that ends in {SCENE_SUFFIX}, for example {out.with_suffix(SCENE_SUFFIX).name}")
+        raise BadInput(f"-o {out}: expected a name that ends in {SCENE_SUFFIX}, for example {(out.stem or 'room') + SCENE_SUFFIX}")
     check_place(out, force=force)
     started = time.perf_counter()
     scene = pipeline.encode(capture, options, preview=preview)

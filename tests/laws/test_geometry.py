@@ -68,7 +68,9 @@ def test_rigid_motions_keep_distances_and_mirrors_are_no_rigid_motions():
     assert not is_rigid(mirror @ pose) and not is_rigid(pose * 1.1) and not is_rigid(torch.full((4, 4), torch.nan))
 
 
-@pytest.mark.parametrize("matrix", [[[50.0, 0, 31.5], [0, 60, 20], [0, 0, 1]], [[50.0, 2, 31.5], [0, -60, 20], [0, 0, 1]]], ids=["plain", "skewed, y up"])
+@pytest.mark.parametrize(
+    "matrix", [[[50.0, 0, 31.5], [0, 60, 20], [0, 0, 1]], [[50.0, 2, 31.5], [0, -60, 20], [0, 0, 1]]], ids=["plain", "skewed, y up"]
+)
 def test_projecting_undoes_unprojecting(matrix):
     intrinsics, depth = torch.tensor(matrix), drawn(24, 32).abs() + 0.5
     uv, back = project(unproject(depth, intrinsics).reshape(-1, 3), intrinsics)

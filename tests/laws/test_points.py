@@ -169,7 +169,8 @@ def test_walls_are_found_in_a_turned_room(room, yaw_deg):
 
 def test_walls_by_hand():
     """Normals at 10 and 100 degrees are the same walls; what points up does not count."""
-    normal = torch.tensor([[math.cos(a), math.sin(a), 0.0] for a in (math.radians(10), math.radians(100), math.radians(190))] + [[0.0, 0.1, 0.99]] * 50)
+    walls = [[math.cos(a), math.sin(a), 0.0] for a in (math.radians(10), math.radians(100), math.radians(190))]
+    normal = torch.tensor(walls + [[0.0, 0.1, 0.99]] * 50)
     assert math.degrees(wall_yaw(normal, torch.ones(53))) == pytest.approx(10, abs=1e-4)
     assert wall_yaw(torch.tensor([[0.0, 0, 1]]), torch.ones(1)) == 0.0
 

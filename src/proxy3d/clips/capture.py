@@ -13,6 +13,8 @@ from proxy3d.clips.options import CaptureOptions
 from proxy3d.errors import BadInput
 from proxy3d.values import Clip
 
+MILLIMETRES_BY_CONVENTION = ("seven_scenes", "pose_per_frame")  # the layouts whose collectors all wrote millimetres
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -60,10 +62,14 @@ class Capture:
         return self.take(self, frames)
 
     def notes_for(self, frames: int = 8) -> tuple[str, ...]:
-        """The notes, and one more when the capture has fewer frames than asked for."""
+        """The notes, and one more each when nobody stated the unit of depth and when there are fewer frames than asked for."""
+        notes = list(self.notes)
+        unsaid = self.options.depth_unit is None and self.depth_unit is None and self.layout not in MILLIMETRES_BY_CONVENTION
+        if unsaid and any(f.depth is not None for f in self.frames):
+            notes.append("no unit of depth is stated: whole numbers are taken to be millimetres (type --depth-unit otherwise)")
         if self.frames and len(self.frames) < frames:
-            return (*self.notes, f"{frames} frames asked for, {len(self.frames)} usable ones exist: all are taken")
-        return self.notes
+            notes.append(f"{frames} frames asked for, {len(self.frames)} usable: all are taken")
+        return tuple(notes)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,170 @@
+"""Whatever is wrong with a command line, a question, a scene or a capture: exit status 2, one line that helps, nothing on disk changed."""
+
+import pytest
+from cli_world import TINY, contents, furnish, typed
+
+MINE = f"{TINY} --weights mine.safetensors"
+
+# What is typed, and what the one line has to say.
+FLAGS = {
+    "unknown verb": ("asc room.p3d hello", "no verb is called 'asc'; known: ask, data, demo, doctor, encode, evaluate, ground, measure, train, view"),
+    "unknown verb of data": ("data bake", "make"),
+    "unknown flag": (f"ask plain.p3d hello --prest tiny {TINY}", "Did you mean --preset?"),
+    "unknown flag far from all": (f"ask plain.p3d hello --zzz {TINY}", "Known: --axes, --clusterer"),
+    "unknown preset": ("encode room -o x.p3d --preset huge", "known: brief_16, laptop, tiny"),
+    "unknown semantic encoder": (f"encode room -o x.p3d {TINY} --semantic clip", "known: efficientnet_lite0, tiny"),
+    "unknown geometric encoder": (f"encode room -o x.p3d {TINY} --geometric vggt", "known: sensor_depth, tiny"),
+    "unknown clusterer": (f"encode room -o x.p3d {TINY} --clusterer kmeans", "known: farthest, kmeans_position, random_k, soft_kmeans, voxel"),
+    "unknown encoder for a scene that needs none": (f"ask plain.p3d hello {TINY} --semantic clip", "known: efficientnet_lite0, tiny"),
+    "unknown weights": (f"ask plain.p3d hello {TINY} --weights second", "no weights are called 'second'; known: "),
+    "weights file that is not there": (f"ask plain.p3d hello {TINY} --weights gone.safetensors", "gone.safetensors"),
+    "weights file of text": (f"ask plain.p3d hello {TINY} --weights text.safetensors", "text.safetensors"),
+    "weights without a reader": (f"ask blind.p3d hello {TINY} --weights encoder_only.safetensors", "encode a capture, not answer"),
+    "unknown recipe": ("train secnod", "known: first, tiny"),
+    "no rooms to train on": ("train tiny --rooms nothing", "proxy3d data make"),
+    "no scene named": ("ask", 'ask: WHERE is missing; type proxy3d ask room.p3d "Is there a table?"'),
+    "no question": ("ask plain.p3d", "QUESTION is missing"),
+    "no phrase": ("ground plain.p3d", "PHRASE is missing"),
+    "no capture": ("encode", "CAPTURE is missing"),
+    "no place for the scene": ("encode room", "-o is missing; type proxy3d encode CAPTURE -o room.p3d"),
+    "flag without its value": ("encode room -o x.p3d --proxies", "--proxies needs a value"),
+    "flag given twice": (f"encode room -o x.p3d {TINY} --proxies 3 --proxies 4", "--proxies"),
+    "switch with a value": (f"ask plain.p3d hello {TINY} --json=maybe", "--json"),
+    "question without quotes": (
+        f"ask plain.p3d Is there a table? {TINY}",
+        "too many words, from 'there' on; put words that belong together in quotes",
+    ),
+    "no proxies": (f"encode room -o x.p3d {TINY} --proxies 0", "--proxies 0: expected a number from 1 to 1024"),
+    "fewer than no proxies": (f"encode room -o x.p3d {TINY} --proxies=-3", "expected a number from 1 to 1024"),
+    "too many proxies": (f"encode room -o x.p3d {TINY} --proxies 1025", "expected a number from 1 to 1024"),
+    "proxies in words": (f"encode room -o x.p3d {TINY} --proxies many", "--proxies: expected a whole number, got 'many'"),
+    "half a proxy": (f"encode room -o x.p3d {TINY} --proxies 2.5", "expected a whole number, got '2.5'"),
+    "no frames": (f"encode room -o x.p3d {TINY} --frames 0", "--frames 0: expected a number from 1 to 64"),
+    "too many frames": (f"encode room -o x.p3d {TINY} --frames 65", "from 1 to 64"),
+    "form nobody knows": (f"encode room -o x.p3d {TINY} --form int4", '"float32", "float16", "int8"'),
+    "three intrinsics": (f"encode room -o x.p3d {TINY} --intrinsics 525,525,320", "four numbers"),
+    "intrinsics in words": (f"encode room -o x.p3d {TINY} --intrinsics a,b,c,d", "fx,fy,cx,cy"),
+    "intrinsics of NaN": (f"encode room -o x.p3d {TINY} --intrinsics nan,1,1,1", "--intrinsics"),
+    "unknown unit of depth": (f"encode room -o x.p3d {TINY} --depth-unit furlongs", "metres, millimetres, tum, sun, kinect_raw"),
+    "unit of depth that is nothing": (f"encode room -o x.p3d {TINY} --depth-unit 0", "--depth-unit"),
+    "wrong unit of depth": (f"encode room -o x.p3d {TINY} --depth-unit metres", "the unit is another one"),
+    "no metres per unit": (f"encode room -o x.p3d {TINY} --metres-per-unit 0", "--metres-per-unit: expected a positive number"),
+    "metres per unit in words": (f"encode room -o x.p3d {TINY} --metres-per-unit foot", "expected a number, got 'foot'"),
+    "poses sideways": (f"encode room -o x.p3d {TINY} --poses sideways", "camera_from_world"),
+    "axes of nobody": (f"encode room -o x.p3d {TINY} --axes directx", "opengl"),
+    "colour without depth": (f"encode room -o x.p3d {TINY} --color a.png", "--color FILE --depth FILE"),
+    "depth file that is not there": (
+        f"encode room -o x.p3d {TINY} --color frame-000000.color.png --depth gone.png --intrinsics 50,50,31,23",
+        "no such file: room/gone.png",
+    ),
+    "fewer rooms than none": ("data make -o x --train -1 --val 0 --test 0", "--train -1: expected at least 0"),
+}
+PLACES = {
+    "scene of another suffix": (f"encode room -o x.ply {TINY}", "ends in .p3d, for example x.p3d"),
+    "scene without a name": (["encode", "room", "-o", "", *TINY.split()], ".p3d"),
+    "scene in no folder": (f"encode room -o gone/x.p3d {TINY}", "mkdir -p gone"),
+    "scene that is a folder": (f"encode room -o folder.p3d {TINY}", "is a folder"),
+    "scene that exists": (f"encode room -o plain.p3d {TINY}", "--force"),
+    "page that exists": (f"view plain.p3d -o text.safetensors {TINY}", "--force"),
+    "page in no folder": (f"view plain.p3d -o gone/x.html {TINY}", "mkdir -p gone"),
+    "page that is a folder": (f"view plain.p3d -o room {TINY} --force", "is a folder"),
+    "demo in a file": ("demo -o room.ply", "no folder can be made there"),
+}
+CAPTURES = {
+    "capture that is not there": (f"encode gone -o x.p3d {TINY}", "gone: no such file or folder"),
+    "capture without a name": (["encode", "", "-o", "x.p3d", *TINY.split()], "."),
+    "empty capture": (f"encode nothing -o x.p3d {TINY}", "the folder is empty"),
+    "folder of captures": (f"encode . -o x.p3d {TINY}", "name one"),
+    "video without depth": (f"encode walk.mp4 -o x.p3d {TINY}", "walk.mp4: this capture has no depth and no camera poses and no intrinsics"),
+    "pictures without depth": (f"encode photos -o x.p3d {TINY}", "photos: this capture has no depth"),
+    "question to a video": (f'ask walk.mp4 "Is there a table?" {TINY}', "no depth"),
+    "view of pictures": (f"view photos -o x.html {TINY}", "no depth"),
+    "scene as a capture": (f"encode plain.p3d -o x.p3d {TINY}", "proxy3d ask"),
+    "weights that expect other features": (
+        "encode room -o x.p3d --preset laptop --weights mine.safetensors --semantic tiny --proxies 8 --clusterer kmean",
+        "kmeans_position",
+    ),
+}
+SCENES = {
+    "scene that is not there": (f"ask gone.p3d hello {TINY}", "no such file"),
+    "scene that is a folder of that name": (f"ask folder.p3d hello {TINY}", "is a folder"),
+    "scene of no bytes": (f"ask empty.p3d hello {TINY}", "is empty"),
+    "scene of text": (f"ground text.p3d hello {TINY}", "not a scene file"),
+    "scene cut short": (f"ask cut.p3d hello {TINY}", "cut short"),
+    "scene with a flipped bit": (f"view hurt.p3d -o x.html {TINY}", "damaged"),
+    "scene of a newer version": (f"ask newer.p3d hello {TINY}", "pip install -U proxy3d"),
+    "weights called a scene": (f"measure weights.p3d count table {MINE}", "not a scene"),
+    "scene made without weights, measured": (f"measure plain.p3d count table {MINE}", "without learned weights"),
+    "scene made without weights, asked": (f"ask plain.p3d hello {MINE}", "encode the capture again"),
+    "scene made with other weights, asked": (f"ask read.p3d hello {TINY} --weights other.safetensors", "other weights"),
+    "scene made with other weights, measured": (f"measure read.p3d count table {TINY} --weights other.safetensors", "other weights"),
+    "scene made with other weights, questions on a page": (
+        f"view read.p3d -o x.html --ask hello {TINY} --weights other.safetensors",
+        "other weights",
+    ),
+}
+QUESTIONS = {
+    "empty question": (["ask", "plain.p3d", "", *TINY.split()], "the question is empty"),
+    "question of spaces": (["ask", "plain.p3d", " \t\n ", *TINY.split()], "the question is empty"),
+    "question of control characters": (["ask", "plain.p3d", "\x00\x1b\x07", *TINY.split()], "the question is empty"),
+    "question of signs": (["ask", "plain.p3d", "?!?", *TINY.split()], "has no words"),
+    "question of numbers": (["ask", "plain.p3d", "12345", *TINY.split()], "has no words"),
+    "question of a book": (["ask", "plain.p3d", "where is the table " * 200, *TINY.split()], "characters; expected at most"),
+    "empty phrase": (["ground", "plain.p3d", "", *TINY.split()], 'the phrase is empty; type it in quotes, for example "the chair"'),
+    "phrase of a book": (["ground", "plain.p3d", "a" * 5000, *TINY.split()], "expected at most"),
+    "empty question on a page": (["view", "plain.p3d", "-o", "x.html", "--ask", "", *TINY.split()], "the question is empty"),
+    "empty question to a capture": (["ask", "room", "", *TINY.split()], "the question is empty"),
+    "measure nothing": (f"measure read.p3d {MINE}", "WHAT is missing"),
+    "measure what nobody can": (f"measure read.p3d beauty chair {MINE}", '"count", "size", "nearest", "distance", "direction"'),
+    "measure without weights": (f"measure plain.p3d count table {TINY}", "needs trained weights"),
+    "count without a name": (f"measure read.p3d count {MINE}", "takes 1 object name, got 0"),
+    "distance of one": (f"measure read.p3d distance chair {MINE}", "takes 2 object names, got 1: chair"),
+    "count of two": (f"measure read.p3d count chair table {MINE}", "takes 1 object name, got 2"),
+    "count of a word nobody taught": (f"measure read.p3d count spaceship {MINE}", "not a word that measure knows"),
+    "count of a slip of the pen": (f"measure read.p3d count tabel {MINE}", "near ones: table"),
+    "count of nothing": (["measure", "read.p3d", "count", "", *MINE.split()], "not a word that measure knows"),
+}
+CASES = FLAGS | PLACES | CAPTURES | SCENES | QUESTIONS
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return furnish(tmp_path_factory.mktemp("world"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_gives_status_2_and_one_line_and_changes_nothing(case, world, capsys, monkeypatch):
+    line, word = CASES[case]
+    monkeypatch.chdir(world)
+    before = contents(world)
+    back = typed(capsys, line)
+    assert (back.status, back.out) == (2, ""), back.err
+    assert back.err.startswith("proxy3d: ") and back.err.count("\n") == 1 and len(back.err) < 1300
+    assert word in back.err
+    assert contents(world) == before
+
+
+def test_the_same_lines_without_the_fault_are_fine(world, capsys, monkeypatch, tmp_path):
+    """Without this, every case above could be refused for a reason that has nothing to do with its name."""
+    monkeypatch.chdir(world)
+    for line in (
+        f"encode room -o {tmp_path}/x.p3d {TINY} --proxies 3 --frames 2 --depth-unit millimetres --intrinsics 42,42,31.5,23.5",
+        f"ask plain.p3d hello {TINY}",
+        f'ask plain.p3d "Is there a table?" {TINY} --json',
+        f"ask read.p3d hello {MINE}",
+        f"ground read.p3d hello {MINE}",
+        f"measure read.p3d count table {MINE}",
+        f"measure read.p3d distance chair table {MINE}",
+        f"view read.p3d -o {tmp_path}/x.html --ask hello {MINE}",
+        f"view read.p3d -o {tmp_path}/y.html {TINY} --weights other.safetensors",  # any scene can be looked at
+        f"view plain.p3d -o {tmp_path}/z.html {MINE}",
+    ):
+        back = typed(capsys, line)
+        assert back.status == 0, f"{line}: {back.err}"
+
+
+def test_json_changes_nothing_about_a_refusal(world, capsys, monkeypatch):
+    monkeypatch.chdir(world)
+    for line in (f"ask empty.p3d hello {TINY}", f"encode gone -o x.p3d {TINY}", "ask"):
+        plain, asked_for_json = typed(capsys, line), typed(capsys, f"{line} --json")
+        assert asked_for_json == plain and plain.status == 2
