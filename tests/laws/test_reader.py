@@ -1,0 +1,92 @@
+"""What the reader keeps to, whatever it has learned: gates, adapters, batches and memories change nothing they should not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from proxy3d.answers.batch import answer_many
+from proxy3d.answers.language_models import LANGUAGE_MODELS
+from proxy3d.answers.language_models.llama import merge_low_rank
+from proxy3d.answers.model import ReaderSettings, SpatialReader, pad
+from proxy3d.clips.synthetic_room import synthetic_clip
+from proxy3d.pipeline import Pipeline
+from proxy3d.presets import PRESETS
+from proxy3d.tokens.project import SceneNumbers
+
+QUESTIONS = ("Is there a table?", "How many?", "What is nearest to the red box, and how far is it?")
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return Pipeline(PRESETS["tiny"]).encode_clip(synthetic_clip()[0])
+
+
+@pytest.fixture
+def reader(scene):
+    torch.manual_seed(1)
+    made = SpatialReader(LANGUAGE_MODELS["tiny"](), ReaderSettings("tiny", proxy_dim=scene.proxies.feature.shape[1], categories=("box",))).eval()
+    for cross in made.cross.values():  # as if it had learned something
+        torch.nn.init.constant_(cross.gate, 0.7)
+    return made
+
+
+def spoken(reader, scene, question=QUESTIONS[2]):
+    numbers = SceneNumbers.of(scene)
+    tokens = reader.namer(numbers)
+    ids, real = pad([reader.host.tokenizer.encode(question)])
+    words = reader.listen(ids, len(tokens))
+    return reader.speak(words, reader.fuse(tokens, words, real), reader.show(tokens))
+
+
+@torch.no_grad()
+def test_closed_gates_leave_the_language_model_as_it_was(reader, scene):
+    opened = spoken(reader, scene)
+    for cross in reader.cross.values():
+        cross.gate.zero_()
+    closed = spoken(reader, scene)
+    reader.cross = torch.nn.ModuleDict()
+    assert torch.equal(closed, spoken(reader, scene)) and not torch.allclose(closed, opened)
+
+
+@torch.no_grad()
+def test_fresh_adapters_change_nothing_and_merged_ones_change_the_same(reader, scene):
+    before = spoken(reader, scene)
+    reader.adapt()
+    assert torch.equal(before, spoken(reader, scene))
+    for name, value in reader.host.named_parameters():
+        if name.endswith(".up"):
+            torch.nn.init.normal_(value, std=0.05)
+    moved = spoken(reader, scene)
+    assert not torch.allclose(before, moved, atol=1e-3)
+    merge_low_rank(reader.host)
+    torch.testing.assert_close(spoken(reader, scene), moved, atol=1e-4, rtol=1e-4)
+
+
+def test_many_at_once_answer_as_one_by_one(reader, scene):
+    numbers = SceneNumbers.of(scene)
+    together = answer_many(reader, numbers, QUESTIONS)
+    for i, question in enumerate(QUESTIONS):
+        alone = answer_many(reader, numbers, [question])
+        assert alone.text[0] == together.text[i]
+        torch.testing.assert_close(alone.point[0], together.point[i], atol=1e-4, rtol=1e-4)
+
+
+def test_a_session_says_what_recomputing_everything_says_and_forgets_nothing(reader, scene):
+    session = Pipeline(PRESETS["tiny"]).session(scene)
+    session.__dict__["reader"] = reader
+    wanted = answer_many(reader, SceneNumbers.of(scene), QUESTIONS).text
+    for _ in range(2):
+        got = [reader.host.tokenizer.decode(session._decode(*session._fused(q))).strip() for q in QUESTIONS]
+        assert got == list(wanted)
+
+
+@torch.no_grad()
+def test_the_order_of_proxies_does_not_change_what_is_pointed_at(reader, scene):
+    numbers = SceneNumbers.of(scene)
+    order = torch.randperm(len(numbers.feature), generator=torch.Generator().manual_seed(0))
+    mixed = SceneNumbers(numbers.feature[order], numbers.place[order], numbers.xyz_room_m[order], numbers.viewer)
+    silent = [False] * len(QUESTIONS)
+    straight, shuffled = (answer_many(reader, n, QUESTIONS, speak=silent) for n in (numbers, mixed))
+    torch.testing.assert_close(straight.point[:, order], shuffled.point, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(straight.box[:, order], shuffled.box, atol=1e-4, rtol=1e-4)
