@@ -30,14 +30,17 @@ from proxy3d.spacespan.rooms.parametric import parametric_models
 from proxy3d.spacespan.rooms.photo import Photo
 from proxy3d.spacespan.rooms.render import render
 from proxy3d.spacespan.rooms.scene import build_scene
+from proxy3d.spacespan.rooms.variety import with_variety
 
-VERSION = 2  # of the generator: raise it when the same seed gives another room
+VERSION = 3  # of the generator: raise it when the same seed gives another room
 SPLITS = ("train", "val", "test")
 FRAMES = 8
 VISIBLE_PX = 60  # what an object must cover in some frame to count as seen
 LEAST_SEEN = 5
 ATTEMPTS = 40
 PHOTO = Photo()
+COPIES = 3  # stretched copies of each training model of a bank
+BUILT_IN = 8  # built-in models per category that train beside a bank's; they never test
 
 
 @dataclass(frozen=True)
@@ -183,13 +186,20 @@ def write_room(folder: Path, rendered: RenderedRoom) -> None:
 
 
 def models_of(split: str, bank_dir: Path | None) -> tuple[tuple[Model, ...], str]:
-    """The models of a split and the hash of where they come from; without a bank, the built-in ones, other ones for each split."""
+    """The models of a split and the hash of where they come from; without a bank, the built-in ones, other ones for each split.
+
+    Training rooms get more than the bank's share of models: stretched copies of them, and built-in furniture of the same categories.
+    """
     if bank_dir is None:
         return parametric_models(12, seed=SPLITS.index(split)), "parametric"
     from proxy3d.spacespan.rooms.bank import load_bank
 
     bank = load_bank(Path(bank_dir))
-    return bank.split(split).models, bank.hash
+    models = bank.split(split).models
+    if split == "train":
+        words = {m.category for m in models}
+        models = with_variety(models, COPIES) + tuple(m for m in parametric_models(BUILT_IN) if m.category in words)
+    return models, bank.hash
 
 
 def make_rooms(out: Path, split: str, count: int, seed: int = 0, bank_dir: Path | None = None, workers: int = 2, progress: bool = True) -> None:
