@@ -26,8 +26,8 @@ def scene():
 def reader(scene):
     torch.manual_seed(1)
     made = SpatialReader(LANGUAGE_MODELS["tiny"](), ReaderSettings("tiny", proxy_dim=scene.proxies.feature.shape[1], categories=("box",))).eval()
-    for cross in made.cross.values():  # as if it had learned something
-        torch.nn.init.constant_(cross.gate, 0.7)
+    for gate in (made.summary_gate, *(cross.gate for cross in made.cross.values())):  # as if it had learned something
+        torch.nn.init.constant_(gate, 0.7)
     return made
 
 
@@ -36,16 +36,17 @@ def spoken(reader, scene, question=QUESTIONS[2]):
     tokens = reader.namer(numbers)
     ids, real = pad([reader.host.tokenizer.encode(question)])
     words = reader.listen(ids, len(tokens))
-    return reader.speak(words, reader.fuse(tokens, words, real), reader.show(tokens))
+    last = real.sum(1) - 1
+    return reader.speak(words, reader.fuse(tokens, numbers, words, real), reader.show(tokens), last=last)
 
 
 @torch.no_grad()
 def test_closed_gates_leave_the_language_model_as_it_was(reader, scene):
     opened = spoken(reader, scene)
-    for cross in reader.cross.values():
-        cross.gate.zero_()
+    for gate in (reader.summary_gate, *(cross.gate for cross in reader.cross.values())):
+        gate.zero_()
     closed = spoken(reader, scene)
-    reader.cross = torch.nn.ModuleDict()
+    reader.cross, reader.summary_gate = torch.nn.ModuleDict(), torch.nn.Parameter(torch.zeros(()))
     assert torch.equal(closed, spoken(reader, scene)) and not torch.allclose(closed, opened)
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from proxy3d.answers.fusion import Fusion, GatedCrossAttention, PointingHead
+from proxy3d.answers.fusion import Fused, Fusion, GatedCrossAttention, PointingHead
 from proxy3d.answers.language_models.llama import LlamaHost, add_low_rank
 from proxy3d.answers.objects import ObjectNamer
+from proxy3d.tokens.project import SceneNumbers
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ class SpatialReader(nn.Module):
     - `show`: scene tokens go through the language model as the start of its sequence
     - `listen`: a question goes through the layers below the tap, on its own: what it asks does not depend on the scene, so
       training and a server can compute it once per question
-    - `fuse`, `point`: scene tokens read the half-understood question; each proxy says whether it is meant
-    - `speak`: the layers above the tap see the shown tokens by ordinary attention and the fused ones by gated
-      cross-attention, and go on to the answer
+    - `fuse`, `point`: the half-understood question finds its proxies and reasons with them; each proxy says whether it is meant
+    - `speak`: the layers above the tap see the shown tokens by ordinary attention and the fused ones by gated cross-attention,
+      and go on to the answer, whose first word is also hinted at by what the fused scene would say
 
-    With all gates at 0 cross-attention changes nothing at all.
+    With all gates at 0 neither cross-attention nor hint changes anything at all.
     """
 
     def __init__(self, host: LlamaHost, settings: ReaderSettings):
@@ -55,6 +57,7 @@ class SpatialReader(nn.Module):
         self.fusion = Fusion(host.dim, s.width, s.fusion_layers, s.heads)
         self.pointing = PointingHead(s.width)
         self.summary = nn.Linear(s.width, host.dim)  # what the scene would answer, as a word embedding; stage 2 learns through it
+        self.summary_gate = nn.Parameter(torch.zeros(()))
         crossed = range(self.tap, host.layers, s.cross_every)
         self.cross = nn.ModuleDict({str(layer): GatedCrossAttention(host.dim, s.width, s.heads) for layer in crossed})
         with torch.no_grad():  # visual tokens must start at the length of word embeddings, or the first layers drown in them
@@ -85,34 +88,47 @@ class SpatialReader(nn.Module):
         rotary = self.host.rotary(hidden, torch.arange(shown + past, shown + past + ids.shape[1])[None])
         return self.host.run(hidden, range(self.tap), None, rotary, cache)
 
-    def fuse(self, tokens: Float[Tensor, "1+K W"], words: Float[Tensor, "Q n E"], is_question: Bool[Tensor, "Q n"]) -> Float[Tensor, "Q 1+K W"]:
-        """Scene tokens in the light of each question."""
-        return self.fusion(tokens[None].expand(len(words), -1, -1), words, is_question)
+    def fuse(self, tokens: Float[Tensor, "1+K W"], numbers: SceneNumbers, words: Float[Tensor, "Q n E"], is_question: Bool[Tensor, "Q n"]) -> Fused:
+        """The scene in the light of each question."""
+        return self.fusion(tokens, numbers, words, is_question)
 
-    def point(self, fused: Float[Tensor, "Q 1+K W"], xyz_room_m: Float[Tensor, "K 3"]) -> tuple[Float[Tensor, "Q K"], Float[Tensor, "Q K 6"]]:
+    def point(self, fused: Fused, xyz_room_m: Float[Tensor, "K 3"]) -> tuple[Float[Tensor, "Q K"], Float[Tensor, "Q K 6"]]:
         """Logit that each proxy belongs to what the question is about, and the box of that object (room frame, metres)."""
-        return self.pointing(fused[:, 1:], xyz_room_m[None])
+        return self.pointing(fused.scene[:, 1:], xyz_room_m[None])
+
+    def hint(self, fused: Fused) -> Float[Tensor, "Q E"]:
+        """What the scene would answer, as a hidden state before the output embedding."""
+        return self.summary(fused.scene[:, 0])
 
     def speak(
         self,
         words: Float[Tensor, "Q n E"],
-        fused: Float[Tensor, "Q 1+K W"],
+        fused: Fused,
         cache: object,
         *,
         past: int = 0,
+        last: Int[Tensor, "Q"] | None = None,
     ) -> Float[Tensor, "Q n E"]:
-        """Hidden states after the last layer; `cache` comes from `show`, repeated Q times, and grows by n words."""
+        """Hidden states after the last layer; `cache` comes from `show`, repeated Q times, and grows by n words.
+
+        `last` says which of these words ends each question: there the hint for the first word of the answer is added, as long
+        as the hidden state itself times its gate. None when the question has been heard before.
+        """
         count, n, _ = words.shape
-        shown = fused.shape[1]
+        shown = fused.scene.shape[1]
         start = shown + past
         rotary = self.host.rotary(words, torch.arange(start, start + n)[None])
         mask = torch.ones(n, start + n, dtype=torch.bool).tril(start)[None, None].expand(count, 1, -1, -1)
         hidden = words
         for layer in range(self.tap, self.host.layers):
             if str(layer) in self.cross:
-                hidden = hidden + self.cross[str(layer)](hidden, fused)
+                hidden = hidden + self.cross[str(layer)](hidden, fused.scene)
             hidden = self.host.run(hidden, range(layer, layer + 1), mask, rotary, cache)
-        return hidden
+        if last is None:
+            return hidden
+        at_end = F.one_hot(last, n).to(hidden)[..., None]
+        hint = F.normalize(self.hint(fused), dim=-1)[:, None] * hidden.norm(dim=-1, keepdim=True).detach()
+        return hidden + self.summary_gate.tanh() * at_end * hint
 
 
 def pad(rows: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "Q n"], Bool[Tensor, "Q n"]]:

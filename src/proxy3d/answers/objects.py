@@ -26,7 +26,7 @@ class ObjectNamer(nn.Module):
 
     def forward(self, numbers: SceneNumbers) -> Float[Tensor, "1+K W"]:
         """Tokens of one scene; token 0 is the viewer."""
-        return self.tokens(numbers.feature[None], numbers.place[None], numbers.viewer[None])[0]
+        return self.tokens(numbers)
 
     def name(self, tokens: Float[Tensor, "1+K W"], xyz_room_m: Float[Tensor, "K 3"]) -> tuple[Float[Tensor, "K C"], Float[Tensor, "K 6"]]:
         """Category logits of each proxy, and the box of the object it belongs to (centre, size; room frame, metres)."""

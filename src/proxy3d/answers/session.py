@@ -16,6 +16,7 @@ from proxy3d.tokens.project import SceneNumbers
 from proxy3d.values import Answer, Box, Scene
 
 if TYPE_CHECKING:
+    from proxy3d.answers.fusion import Fused
     from proxy3d.answers.model import SpatialReader
     from proxy3d.weights import Weights
 
@@ -86,26 +87,27 @@ class Session:
         line = checked_question(phrase, what="phrase")
         return self._boxes(self._fused(line)[1], label=line)
 
-    def _fused(self, line: str) -> tuple[Tensor, Tensor]:
+    def _fused(self, line: str) -> tuple[Tensor, Fused]:
         chat = self.reader.host.chat
         ids = torch.tensor([self.reader.host.tokenizer.encode(chat.before + line + chat.after)])
         words = self.reader.listen(ids, len(self.tokens))
-        return ids, self.reader.fuse(self.tokens, words, torch.ones_like(ids, dtype=torch.bool))
+        return ids, self.reader.fuse(self.tokens, self.numbers, words, torch.ones_like(ids, dtype=torch.bool))
 
-    def _boxes(self, fused: Tensor, *, label: str | None) -> tuple[Box, ...]:
+    def _boxes(self, fused: Fused, *, label: str | None) -> tuple[Box, ...]:
         point, box = self.reader.point(fused, self.numbers.xyz_room_m)
         least = float(self.weights.facts.get("least_score", LEAST_SCORE)) if self.weights else LEAST_SCORE
         return tuple(world_box(vote, self.scene, label=label) for vote in merge_votes(point[0].sigmoid(), box[0], least=least))
 
-    def _decode(self, ids: Tensor, fused: Tensor) -> list[int]:
+    def _decode(self, ids: Tensor, fused: Fused) -> list[int]:
         """Greedy words; one memory for all layers: below the tap of the question, above it of the scene too."""
         reader, memory, out, past = self.reader, self.reader.recall(self.shown), [], 0
+        last = torch.tensor([ids.shape[1] - 1])
         while len(out) < LONGEST_ANSWER:
             words = reader.listen(ids, len(self.tokens), past=past, cache=memory)
-            hidden = reader.speak(words, fused, memory, past=past)
+            hidden = reader.speak(words, fused, memory, past=past, last=last)
             best = int(reader.host.logits(hidden[0, -1]).argmax())
             if best == reader.host.tokenizer.stop:
                 break
             out.append(best)
-            past, ids = past + ids.shape[1], torch.tensor([[best]])
+            past, ids, last = past + ids.shape[1], torch.tensor([[best]]), None
         return out

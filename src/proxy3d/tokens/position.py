@@ -1,4 +1,4 @@
-"""Tell the model where a proxy is and where the first camera stood, in the room's own frame."""
+"""Tell the model where a proxy is: in the room's own frame, as the first camera sees it, and as the other proxies lie to it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from torch import Tensor
 from proxy3d.geometry import fourier, transform
 from proxy3d.values import Proxies
 
-PLACE_DIM = 33 + 3 + 1
+PLACE_DIM = 33 + 3 + 1 + 5
 VIEWER_DIM = 4
+PAIR_DIM = 6
+FLAT_HEADING = 0.2  # horizontal part of a view direction below which there is no "left": the room's own y stands in
 
 
-def place_numbers(proxies: Proxies, room_from_world: Float[Tensor, "4 4"]) -> tuple[Float[Tensor, "K 37"], Float[Tensor, "K 3"]]:
+def place_numbers(
+    proxies: Proxies, room_from_world: Float[Tensor, "4 4"], viewer: Float[Tensor, "4"]
+) -> tuple[Float[Tensor, "K 42"], Float[Tensor, "K 3"]]:
     """What a model is told about the place of each proxy, and the place itself in metres in the room's frame.
 
+    Coordinates, size, share of the scene; then metres to the right of and ahead of the first camera, the sine and cosine of the
+    bearing, and the logarithm of the distance on the floor, because "left of" and "nearest" are said from there.
     Extents are turned with the room as if nothing leant: variances along the new axes, no covariance.
     """
     xyz = transform(room_from_world, proxies.xyz_world_m)
     extent = (proxies.extent_m.square() @ room_from_world[:3, :3].square().T).sqrt()
     mass = (proxies.weight * len(proxies)).clamp(1e-3, 1e3).log()
-    return torch.cat([fourier(xyz), extent.clamp_min(0.01).log(), mass[:, None]], -1), xyz
+    aside = seen_from_start(xyz, viewer)
+    away = aside.norm(dim=-1, keepdim=True).clamp_min(0.05)
+    return torch.cat([fourier(xyz), extent.clamp_min(0.01).log(), mass[:, None], aside, aside / away, away.log()], -1), xyz
 
 
 def viewer_numbers(first_camera: Float[Tensor, "4 4"], room_from_world: Float[Tensor, "4 4"]) -> Float[Tensor, "4"]:
@@ -29,3 +37,21 @@ def viewer_numbers(first_camera: Float[Tensor, "4 4"], room_from_world: Float[Te
     forward = room_from_world[:3, :3] @ first_camera[:3, 2]
     height = transform(room_from_world, first_camera[None, :3, 3])[0, 2]
     return torch.cat([forward / forward.norm().clamp_min(1e-6), height[None]])
+
+
+def seen_from_start(xyz_room_m: Float[Tensor, "K 3"], viewer: Float[Tensor, "4"]) -> Float[Tensor, "K 2"]:
+    """Metres to the right of the first camera and ahead of it; the room's origin lies below that camera."""
+    heading = viewer[:2]
+    if float(heading.norm()) < FLAT_HEADING:
+        heading = torch.tensor([0.0, 1.0])
+    ahead = heading / heading.norm()
+    right = torch.stack([ahead[1], -ahead[0]])
+    return xyz_room_m[:, :2] @ torch.stack([right, ahead], 1)
+
+
+def pair_numbers(xyz_room_m: Float[Tensor, "K 3"], viewer: Float[Tensor, "4"]) -> Float[Tensor, "K K 6"]:
+    """How proxy j lies to proxy i: to the right, further away and above as the first camera sees it, how far in space and on the floor."""
+    place = torch.cat([seen_from_start(xyz_room_m, viewer), xyz_room_m[:, 2:]], 1)
+    offset = place[None] - place[:, None]
+    far, flat = offset.norm(dim=-1, keepdim=True), offset[..., :2].norm(dim=-1, keepdim=True)
+    return torch.cat([offset, far, flat, (far + 0.1).log()], -1)

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from proxy3d.answers.fusion import Fused
 from proxy3d.answers.model import SpatialReader
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import Question, RoomLesson, box_loss, object_target, pointing_target
+from proxy3d.training.nouns import name_target, named_things
+
+
+WORST = 3  # misses that are looked at once more
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class AlignSettings:
     weight_summary: float = 0.5
     weight_metres: float = 0.5
     weight_name: float = 0.5
+    weight_match: float = 4.0
     weight_words: float = 1.0
 
 
@@ -74,18 +81,18 @@ class AlignObjective:
         tokens = reader.namer(numbers)
         words, is_word = self._listen(questions)
         is_question = is_word & (torch.arange(words.shape[1])[None] < torch.tensor([len(q.ids) for q in questions])[:, None])
-        fused = reader.fuse(tokens, words, is_question)
+        fused = reader.fuse(tokens, numbers, words, is_question)
         parts = {} if s.blind else self._pointing(lesson, questions, tokens, fused)
         answered = [i for i, q in enumerate(questions) if q.answer]
         if not answered:
             return parts
         first = torch.tensor([questions[i].answer[0] for i in answered])
-        logits = reader.host.logits(reader.summary(fused[answered, 0]))
+        logits = reader.host.logits(reader.hint(fused)[answered])
         parts["summary"] = F.cross_entropy(logits, first) * s.weight_summary
         metres = torch.tensor([questions[i].metres for i in answered])
         if bool(metres.isfinite().any()):
             known = metres.isfinite()
-            guess = self.metres(fused[answered, 0])[:, 0][known]
+            guess = self.metres(fused.scene[answered, 0])[:, 0][known]
             parts["metres"] = F.smooth_l1_loss(guess, metres[known].clamp_min(0.05).log(), beta=0.2) * s.weight_metres
         if s.speak:
             parts["words"] = self._speak(tokens, words, fused, questions, answered) * s.weight_words
@@ -98,26 +105,40 @@ class AlignObjective:
         words = torch.stack([F.pad(self.heard[row].float(), (0, 0, 0, longest - len(row))) for row in rows])
         return words, torch.tensor([[i < len(row) for i in range(longest)] for row in rows])
 
-    def _pointing(self, lesson: RoomLesson, questions: Sequence[Question], tokens: Tensor, fused: Tensor) -> dict[str, Tensor]:
+    def _pointing(self, lesson: RoomLesson, questions: Sequence[Question], tokens: Tensor, fused: Fused) -> dict[str, Tensor]:
         s, reader, xyz = self.settings, self.reader, lesson.numbers.xyz_room_m
         point, box = reader.point(fused, xyz)
         wanted, counts, true = (torch.stack(c) for c in zip(*(pointing_target(lesson, q.record.targets) for q in questions), strict=True))
-        surprise = F.binary_cross_entropy_with_logits(point, wanted, reduction="none") * counts
         category, object_box = reader.namer.name(tokens, xyz)
         is_category, is_thing, own_box = object_target(lesson)
         return {
-            # Positives are few; counting each question's hits and misses alike keeps "nothing" from being a good answer.
-            "point": (_share(surprise, wanted) + _share(surprise, 1 - wanted)).mean() * s.weight_point / 2,
+            "point": balanced_surprise(point, wanted, counts).mean() * s.weight_point,
+            "match": self._match(lesson, questions, fused) * s.weight_match,
             "box": (box_loss(box, true) * wanted).sum() / wanted.sum().clamp_min(1) * s.weight_box,
             "name": F.cross_entropy(category, is_category) * s.weight_name,
             "object_box": (box_loss(object_box, own_box) * is_thing).sum() / is_thing.sum().clamp_min(1) * s.weight_box,
         }
 
-    def _speak(self, tokens: Tensor, words: Tensor, fused: Tensor, questions: Sequence[Question], answered: Sequence[int]) -> Tensor:
+    def _match(self, lesson: RoomLesson, questions: Sequence[Question], fused: Fused) -> Tensor:
+        """Every category word of a question must find the proxies of such things, and nothing else, whatever is asked of them."""
+        categories, targets, rows, columns = self.reader.settings.categories, {}, [], []
+        found = [(i, end, category) for i, q in enumerate(questions) for end, category in named_things(q.record.question, categories)]
+        for i, end, category in found:
+            rows.append(i)
+            columns.append(next(n for n, done in enumerate(questions[i].ends) if done >= end))
+            if category not in targets:
+                targets[category] = name_target(lesson, category, categories)
+        if not found:
+            return fused.match.sum() * 0
+        wanted, counts = (torch.stack([targets[category][side] for _, _, category in found]) for side in (0, 1))
+        return balanced_surprise(fused.match[rows, columns], wanted, counts).mean()
+
+    def _speak(self, tokens: Tensor, words: Tensor, fused: Fused, questions: Sequence[Question], answered: Sequence[int]) -> Tensor:
         reader = self.reader
         cache = reader.show(tokens)
         cache.batch_repeat_interleave(len(answered))
-        hidden = reader.speak(words[answered], fused[answered], cache)
+        last = torch.tensor([len(questions[i].ids) - 1 for i in answered])
+        hidden = reader.speak(words[answered], fused.rows(answered), cache, last=last)
         rows, columns, wanted = [], [], []
         for row, i in enumerate(answered):
             first = len(questions[i].ids) - 1  # the last word of the question predicts the first of the answer
@@ -132,9 +153,15 @@ def heard_row(question: Question) -> tuple[int, ...]:
     return question.ids + question.answer[:-1]
 
 
-def _share(value: Tensor, where: Tensor) -> Tensor:
-    """Mean of `value` over the marked entries of each row; 0 where none is marked."""
-    return (value * where).sum(1) / where.sum(1).clamp_min(1)
+def balanced_surprise(logit: Float[Tensor, "Q K"], wanted: Float[Tensor, "Q K"], counts: Float[Tensor, "Q K"]) -> Float[Tensor, "Q"]:
+    """Binary cross-entropy in which a row's hits weigh as much as its misses, and its worst misses as much as all misses.
+
+    Hits are few, so counting all alike would make "nothing" a good answer; one bold miss is what makes a wrong box.
+    """
+    surprise = F.binary_cross_entropy_with_logits(logit, wanted, reduction="none") * counts
+    misses = surprise * (1 - wanted)
+    hit, miss = ((surprise * side).sum(1) / side.sum(1).clamp_min(1) for side in (wanted, 1 - wanted))
+    return hit / 2 + (miss + misses.topk(min(WORST, misses.shape[1])).values.mean(1)) / 4
 
 
 def blinded(numbers: SceneNumbers) -> SceneNumbers:

@@ -43,6 +43,7 @@ class Question:
     ids: tuple[int, ...]  # chat words and question
     answer: tuple[int, ...]  # with the stop; empty for grounding
     metres: float  # the answer as a length, NaN for all others
+    ends: tuple[int, ...]  # characters of the question done after each id
 
 
 def room_boxes(room: Room, room_from_world: Float[Tensor, "4 4"]) -> Float[Tensor, "I 6"]:
@@ -85,8 +86,8 @@ def look(
     owner = clusterer.owners(points, count)
     pooled = pool_hard(points, owner, count, len(patches.camera_room_m))
     room_from_turned = torch.linalg.inv(world_from_room)
-    place, xyz = place_numbers(pooled, room_from_turned)
-    first = compose(patches.room_from_world, torch.tensor(room.world_from_camera[0]))
+    viewer = viewer_numbers(compose(patches.room_from_world, torch.tensor(room.world_from_camera[0])), torch.eye(4))
+    place, xyz = place_numbers(pooled, room_from_turned, viewer)
     size = max([o.id for o in room.objects] + [int(instance.max())]) + 1
     made_of = composition(owner, instance, count, size)
     total = (made_of * pooled.size[:, None]).sum(0).clamp_min(1)
@@ -98,7 +99,7 @@ def look(
     true = room_boxes(room, patches.room_from_world)
     box[: len(true)] = true
     return RoomLesson(
-        numbers=SceneNumbers(pooled.feature, place, xyz, viewer_numbers(first, torch.eye(4))),
+        numbers=SceneNumbers(pooled.feature, place, xyz, viewer),
         made_of=made_of,
         owned=made_of * pooled.size[:, None] / total,
         box=box,
@@ -122,11 +123,12 @@ def _worse(patches: RoomPatches, generator: torch.Generator) -> RoomPatches:
 def as_question(record: Record, host: LlamaHost) -> Question:
     """The record in the host's tokens and chat format."""
     chat, tokenizer = host.chat, host.tokenizer
-    ids = tuple(tokenizer.encode(chat.before + record.question + chat.after))
+    text = chat.before + record.question + chat.after
+    ids, ends = tuple(tokenizer.encode(text)), tuple(end - len(chat.before) for end in tokenizer.ends(text))
     boxes = record.answer_type == "boxes"
     answer = () if boxes else (*tokenizer.encode(chat.space + record.answer), tokenizer.stop)
     metres = float(record.answer.split()[0]) if record.answer_type == "metres" else float("nan")
-    return Question(record, ids, answer, metres)
+    return Question(record, ids, answer, metres, ends)
 
 
 def pointing_target(lesson: RoomLesson, targets: Sequence[int]) -> tuple[Float[Tensor, "K"], Float[Tensor, "K"], Float[Tensor, "K 6"]]:

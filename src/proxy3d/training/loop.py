@@ -81,7 +81,7 @@ def run_stage(
     facts = load_checkpoint(path, chosen, optimizer) if path.exists() else {"step": 0, "seconds": 0.0}
     last = stage.steps if stop_at_step is None else min(stop_at_step, stage.steps)
     skipped = facts.get("skipped", 0)
-    started, saved, means = time.monotonic() - facts["seconds"], time.monotonic(), {}
+    started, saved, means = time.monotonic() - facts["seconds"], time.monotonic(), dict(facts.get("loss", {}))
     for step in range(facts["step"], last):
         for group, rate in zip(optimizer.param_groups, base, strict=True):
             group["lr"] = rate * learning_rate(step, stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,10 @@ class Tokenizer(Protocol):
     stop: int
 
     def encode(self, text: str) -> list[int]: ...
+
+    def ends(self, text: str) -> list[int]:
+        """How many characters of the text are done after each of its ids."""
+        ...
 
     def decode(self, ids: Sequence[int]) -> str: ...
 
@@ -46,6 +51,9 @@ class LlamaHost(nn.Module):
         self.layers = len(self.body.layers)
         self.dim = model.config.hidden_size
         self.config = model.config
+        # transformers 5.24 gave the argument a new name and warns about the old one; both versions are in use.
+        takes = inspect.signature(type(self.body.layers[0]).forward).parameters
+        self.cache_word = "cache" if "cache" in takes else "past_key_values"
 
     def train(self, mode: bool = True) -> LlamaHost:
         """Stays in evaluation mode: nothing in here has dropout or batch statistics."""
@@ -67,9 +75,8 @@ class LlamaHost(nn.Module):
     ) -> Float[Tensor, "B S E"]:
         """Hidden states after the given layers. `mask` is (B or 1, 1, S, S'), True where a row may look; None = causal."""
         for index in layers:
-            hidden = self.body.layers[index](
-                hidden, attention_mask=mask, position_embeddings=rotary, past_key_values=cache, use_cache=cache is not None
-            )
+            memory = {self.cache_word: cache, "use_cache": cache is not None}
+            hidden = self.body.layers[index](hidden, attention_mask=mask, position_embeddings=rotary, **memory)
         return hidden
 
     def logits(self, hidden: Float[Tensor, "*b E"]) -> Float[Tensor, "*b V"]:

@@ -50,6 +50,9 @@ class FastTokenizer:
     def encode(self, text: str) -> list[int]:
         return self.inner.encode(text, add_special_tokens=False).ids
 
+    def ends(self, text: str) -> list[int]:
+        return [end for _, end in self.inner.encode(text, add_special_tokens=False).offsets]
+
     def decode(self, ids: Sequence[int]) -> str:
         return self.inner.decode(list(ids), skip_special_tokens=True)
 

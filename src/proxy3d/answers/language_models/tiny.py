@@ -17,6 +17,9 @@ class ByteTokenizer:
     def encode(self, text: str) -> list[int]:
         return list(text.encode())
 
+    def ends(self, text: str) -> list[int]:
+        return [i for i, letter in enumerate(text, 1) for _ in letter.encode()]
+
     def decode(self, ids: Sequence[int]) -> str:
         return bytes(i for i in ids if i < 256).decode(errors="replace")
 

@@ -1,0 +1,34 @@
+"""How sure a proxy must be before it points: chosen on validation rooms, so that what is not there gets no box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from proxy3d.answers.batch import answer_many
+from proxy3d.answers.boxes import merge_votes
+from proxy3d.answers.model import SpatialReader
+from proxy3d.evaluation.metrics.boxes import f1_at
+from proxy3d.training.align import RoomOfQuestions
+
+TRIED = tuple(i / 20 for i in range(4, 19))
+IOU = 0.25
+
+
+def best_least_score(reader: SpatialReader, rooms: Sequence[RoomOfQuestions]) -> float:
+    """The least score with the highest mean F1 at IoU 0.25 over all grounding phrases; the middle one of equally good ones."""
+    f1 = []
+    for room in rooms:
+        lesson, phrases = room.looks[0], [q.record for q in room.questions if q.record.answer_type == "boxes"]
+        if not phrases:
+            continue
+        replies = answer_many(reader, lesson.numbers, [p.question for p in phrases], speak=[False] * len(phrases))
+        for phrase, point, box in zip(phrases, replies.point.sigmoid(), replies.box, strict=True):
+            true = [lesson.box[t].tolist() for t in phrase.targets]
+            f1.append([f1_at([v.box.tolist() for v in merge_votes(point, box, least=least)], true, IOU) for least in TRIED])
+    if not f1:
+        return 0.5
+    mean = np.mean(f1, 0)
+    best = np.flatnonzero(mean >= mean.max() - 1e-9)
+    return TRIED[best[len(best) // 2]]

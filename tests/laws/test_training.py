@@ -1,0 +1,150 @@
+"""What training keeps to: a stopped run is the same run, only what a stage names moves, and words are taught by what they name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from proxy3d.errors import BadInput
+from proxy3d.tensor_file import load_tensors
+from proxy3d.tokens.position import PLACE_DIM, pair_numbers, seen_from_start
+from proxy3d.tokens.project import SceneNumbers
+from proxy3d.training.align import balanced_surprise
+from proxy3d.training.lessons import RoomLesson
+from proxy3d.training.loop import Stage, run_stage
+from proxy3d.training.nouns import name_target, named_things
+
+
+class Toy:
+    """Fits a plane to points that depend on the step alone."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.model, self.broken_at = nn.ModuleDict({"moves": nn.Linear(3, 1), "rests": nn.Linear(3, 1)}), -1
+
+    def named_parameters(self):
+        return dict(self.model.named_parameters())
+
+    def loss(self, step):
+        x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
+        error = (self.model["moves"](x)[:, 0] + self.model["rests"](x)[:, 0] - x.sum(1)).square().mean()
+        if step == self.broken_at:
+            error = error * float("nan")
+        return error, {"error": float(error.detach())}
+
+
+STAGE = Stage("toy", ("moves",), steps=12, lr=0.05, warmup=2)
+
+
+def quiet(line):
+    pass
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path):
+    whole, first, second = Toy(), Toy(), Toy()
+    facts = run_stage(STAGE, whole, tmp_path / "whole", log=quiet)
+    run_stage(STAGE, first, tmp_path / "parts", stop_at_step=5, log=quiet)
+    again = run_stage(STAGE, second, tmp_path / "parts", log=quiet)
+    for name, value in whole.named_parameters().items():
+        assert torch.equal(value, second.named_parameters()[name]), name
+    assert again["loss"] == facts["loss"] and again["step"] == facts["step"] == 12
+
+
+def test_only_what_a_stage_names_moves(tmp_path):
+    toy, before = Toy(), Toy().named_parameters()
+    run_stage(STAGE, toy, tmp_path, log=quiet)
+    assert torch.equal(toy.named_parameters()["rests.weight"], before["rests.weight"])
+    assert not torch.equal(toy.named_parameters()["moves.weight"], before["moves.weight"])
+
+
+def test_a_broken_batch_is_skipped_and_counted(tmp_path):
+    toy = Toy()
+    toy.broken_at = 3
+    facts = run_stage(STAGE, toy, tmp_path, log=quiet)
+    assert facts["skipped"] == 1 and all(torch.isfinite(p).all() for p in toy.named_parameters().values())
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    run_stage(STAGE, Toy(), tmp_path, stop_at_step=2, log=quiet)
+    other = Toy()
+    other.model["moves"] = nn.Linear(4, 1)
+    with pytest.raises(BadInput, match="another model.*delete it to start again"):
+        run_stage(STAGE, other, tmp_path, log=quiet)
+
+
+def test_category_words_are_found_longest_first_in_both_numbers():
+    words = ("bookcase", "coffee table", "cup", "shelf", "table")
+    assert named_things("Is the cup on a coffee table?", words) == [(10, 2), (28, 1)]
+    assert named_things("all shelves and tables", words) == [(11, 3), (22, 4)]
+    assert named_things("Find the tablecloth and the cupboard.", words) == []
+    assert named_things("Is there a table?", ()) == []
+
+
+def lesson(category, made_of):
+    made_of = torch.tensor(made_of)
+    numbers = SceneNumbers(torch.zeros(len(made_of), 4), torch.zeros(len(made_of), PLACE_DIM), torch.zeros(len(made_of), 3), torch.zeros(4))
+    owned = made_of / made_of.sum(0).clamp_min(1e-9)
+    return RoomLesson(numbers, made_of, owned, torch.zeros(made_of.shape[1], 6), torch.tensor(category))
+
+
+def test_a_word_names_the_proxies_of_its_things_and_is_not_held_to_what_some_would_call_so_too():
+    words = ("armchair", "chair", "lamp")
+    room = lesson([3, 1, 0, 2], [[0.1, 0.9, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]])  # wall and floor, chair, armchair, lamp
+    positive, counts = name_target(room, 1, words)
+    assert positive.tolist() == [1, 0, 0, 0] and counts.tolist() == [1, 0, 1, 1]  # is the armchair a chair? people disagree
+    positive, counts = name_target(room, 0, words)
+    assert positive.tolist() == [0, 1, 0, 0] and counts.tolist() == [1, 1, 1, 1]  # but the chair is no armchair
+
+
+def test_one_bold_miss_costs_more_than_the_same_doubt_spread_out():
+    wanted, counts = torch.zeros(1, 8), torch.ones(1, 8)
+    bold, spread = torch.full((1, 8), -4.0), torch.full((1, 8), -3.0)
+    bold[0, 2] = 4.0
+    assert float(balanced_surprise(bold, wanted, counts)) > 4 * float(balanced_surprise(spread, wanted, counts))
+    assert float(balanced_surprise(bold, wanted, torch.tensor([[1, 1, 0, 1, 1, 1, 1, 1]]))) < 0.05
+
+
+def test_what_is_seen_from_the_start_turns_with_the_viewer():
+    xyz = torch.tensor([[1.0, 2.0, 0.5], [-1.0, 0.5, 0.0]])
+    assert torch.allclose(seen_from_start(xyz, torch.tensor([0.0, 1.0, 0.0, 1.5])), xyz[:, :2])
+    right = seen_from_start(xyz, torch.tensor([0.8, 0.0, -0.6, 1.5]))  # looking along x, downwards
+    assert torch.allclose(right, torch.stack([-xyz[:, 1], xyz[:, 0]], 1))
+    pairs = pair_numbers(xyz, torch.tensor([0.0, 1.0, 0.0, 1.5]))
+    assert torch.allclose(pairs[..., :3], -pairs[..., :3].transpose(0, 1)) and torch.allclose(pairs[..., 3], pairs[..., 3].T)
+    assert torch.allclose(seen_from_start(xyz, torch.tensor([0.0, 0.1, -0.99, 1.5])), xyz[:, :2]), "straight down: the room's own axes"
+
+
+@pytest.mark.slow
+def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path):
+    from proxy3d.evaluation.run import evaluate
+    from proxy3d.pipeline import Pipeline
+    from proxy3d.presets import preset
+    from proxy3d.spacespan.make import make_dataset
+    from proxy3d.spacespan.rooms import render
+    from proxy3d.training.recipes import train, train_blind
+
+    try:
+        render._renderer()
+    except BadInput as reason:
+        pytest.skip(str(reason))
+    make_dataset(tmp_path / "rooms", {"train": 4, "val": 2, "test": 2}, workers=1)
+    made = train("tiny", tmp_path / "rooms", tmp_path / "a")
+    card = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert set(card["stages"]) == {"cluster", "align", "adapt"} and card["seed"] == 0 and card["data"]["splits"]["train"]["rooms"] == 4
+    tensors, facts = load_tensors(tmp_path / "a" / "weights.safetensors")
+    assert 0 < facts["least_score"] < 1 and not any(name.startswith("reader.host.body.embed") for name in tensors)
+
+    for late in ("adapt.safetensors", "weights.safetensors", "run.json"):  # as if killed before its last stage ended
+        (tmp_path / "a" / late).unlink()
+    train("tiny", tmp_path / "rooms", tmp_path / "a")
+    again, _ = load_tensors(tmp_path / "a" / "weights.safetensors")
+    assert all(torch.equal(tensors[name], again[name]) for name in tensors)
+
+    blind = train_blind("tiny", tmp_path / "rooms", tmp_path / "a")
+    pipeline = Pipeline(preset("laptop", semantic="tiny", weights=made["weights"], proxies=8, language_model="tiny"))
+    result = evaluate("spacespan", pipeline, tmp_path / "rooms", blind=blind["weights"], out=tmp_path / "r.json")
+    wanted = ("accuracy", "majority", "blind", "oracle", "acc_at_025", "random_box_acc_at_025", "train_minutes")
+    assert all(isinstance(result["summary"][key], float) for key in wanted) and result["summary"]["oracle"] > 0.99
