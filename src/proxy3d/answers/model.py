@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 from proxy3d.answers.fusion import Fused, Fusion, GatedCrossAttention, PointingHead
 from proxy3d.answers.language_models.llama import LlamaHost, add_low_rank
 from proxy3d.answers.objects import ObjectNamer
-from proxy3d.tokens.project import SceneNumbers
+
+if TYPE_CHECKING:
+    from proxy3d.tokens.project import SceneNumbers
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,37 @@ def render_fresh_clone(result: Mapping) -> str:
     return "\n".join(["| | download | first time | again |", "|---|---|---|---|", *rows, "", about])
 
 
+SPEED = {
+    "encode_ms": "encode a clip (8 frames)",
+    "prefill_ms": "language model reads the scene",
+    "clip_to_first_answer_ms": "clip to first answer",
+    "next_question_ms": "next question",
+    "peak_mb": "peak memory",
+}
+
+
+def render_speed(result: Mapping) -> str:
+    """Markdown of `speed/stages.py`: proxies beside every patch as a token, and the ratio of the two.
+
+    Raises:
+        BadInput: a field is missing.
+    """
+    try:
+        summary = result["summary"]
+        rows = [
+            f"| {label} | {_amount(key, summary['proxies'][key])} | {_amount(key, summary['dense'][key])} | {summary['dense_over_proxies'][key]:.1f} |"
+            for key, label in SPEED.items()
+        ]
+        about = f"Medians of {result['settings']['rounds']} rounds in turn on {result['machine']}, {result['date']}."
+    except KeyError as error:
+        raise BadInput(f"speed: lacks {error}; expected what `python speed/stages.py` writes") from None
+    return "\n".join(["| | 32 proxies | every patch a token | ratio |", "|---|---|---|---|", *rows, "", about])
+
+
+def _amount(key: str, value: float) -> str:
+    return f"{value:.0f} MB" if key.endswith("_mb") else f"{value / 1000:.2f} s"
+
+
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return "-"
@@ -83,6 +114,7 @@ def _share(name: str, value: float | None) -> str:
 # What stands between `<!-- NAME -->` and `<!-- end of NAME -->` in the README, and where it comes from.
 BLOCKS: dict[str, tuple[str, Callable[[Mapping], str]]] = {
     "first model": ("results/first_model.json", render_readme_table),
+    "speed": ("results/speed.json", render_speed),
     "fresh clone": ("results/fresh_clone.json", render_fresh_clone),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,7 @@ class AlignSettings:
     rooms: int = 2
     questions: int = 12  # drawn from each
     speak: bool = False  # run the language model's upper layers: stage 3
+    blur: float = 0.8  # most noise on proxy features, in their own standard deviations
     blind: bool = False  # scene numbers are zeroed: the baseline that only reads questions
     weight_point: float = 4.0
     weight_box: float = 0.5
@@ -70,6 +71,7 @@ class AlignObjective:
             room = self.rooms[index]
             lesson = room.looks[int(torch.randint(len(room.looks), (1,), generator=generator))]
             order = torch.randperm(len(room.questions), generator=generator)[: self.settings.questions].tolist()
+            lesson = replace(lesson, numbers=blurred(lesson.numbers, self.settings.blur, generator))
             for name, value in self.room_loss(lesson, [room.questions[i] for i in order]).items():
                 parts[name] = parts.get(name, 0.0) + value / self.settings.rooms
         return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
@@ -162,6 +164,17 @@ def balanced_surprise(logit: Float[Tensor, "Q K"], wanted: Float[Tensor, "Q K"],
     misses = surprise * (1 - wanted)
     hit, miss = ((surprise * side).sum(1) / side.sum(1).clamp_min(1) for side in (wanted, 1 - wanted))
     return hit / 2 + (miss + misses.topk(min(WORST, misses.shape[1])).values.mean(1)) / 4
+
+
+def blurred(numbers: SceneNumbers, most: float, generator: torch.Generator) -> SceneNumbers:
+    """The same scene, less sure of what its things are.
+
+    Stage 1 has seen these very pieces of furniture, so their features are clearer than those of any piece it has not seen; a reader
+    that trains on them as they are trusts them too much.
+    """
+    level = most * float(torch.rand(1, generator=generator))
+    noise = torch.randn(numbers.feature.shape, generator=generator) * numbers.feature.std(0, correction=0) * level
+    return replace(numbers, feature=numbers.feature + noise)
 
 
 def blinded(numbers: SceneNumbers) -> SceneNumbers:
