@@ -76,11 +76,8 @@ def render_speed(result: Mapping) -> str:
         BadInput: a field is missing.
     """
     try:
-        summary = result["summary"]
-        rows = [
-            f"| {label} | {_amount(key, summary['proxies'][key])} | {_amount(key, summary['dense'][key])} | {summary['dense_over_proxies'][key]:.1f} |"
-            for key, label in SPEED.items()
-        ]
+        ours, dense, ratio = (result["summary"][key] for key in ("proxies", "dense", "dense_over_proxies"))
+        rows = [f"| {label} | {_amount(key, ours[key])} | {_amount(key, dense[key])} | {ratio[key]:.1f} |" for key, label in SPEED.items()]
         about = f"Medians of {result['settings']['rounds']} rounds in turn on {result['machine']}, {result['date']}."
     except KeyError as error:
         raise BadInput(f"speed: lacks {error}; expected what `python speed/stages.py` writes") from None

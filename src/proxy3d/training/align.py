@@ -16,7 +16,6 @@ from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import Question, RoomLesson, box_loss, object_target, pointing_target
 from proxy3d.training.nouns import name_target, named_things
 
-
 WORST = 3  # misses that are looked at once more
 
 
