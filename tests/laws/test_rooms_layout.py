@@ -207,3 +207,22 @@ def test_tints_keep_what_must_not_change(catalogue):
     assert tinted(np.random.default_rng(0), door) is door.rgb
     seen = {tuple(tinted(np.random.default_rng(i), chair, share=1.0).mean(0).round(2)) for i in range(12)}
     assert len(seen) > 6 and tinted(np.random.default_rng(0), chair, share=0.0) is chair.rgb
+
+
+def test_a_stretched_model_stands_where_it_stood_and_is_lit_as_its_new_shape(catalogue):
+    from proxy3d.spacespan.rooms.variety import STRETCH, with_variety
+
+    models = catalogue.models
+    more = with_variety(models, 2)
+    assert len(more) == 3 * len(models) == len({m.name for m in more}) and more[: len(models)] == tuple(models)
+    assert [m.size_m for m in more] == [m.size_m for m in with_variety(models, 2)]
+    for copy in more[len(models) :]:
+        model = next(m for m in models if copy.name.startswith(f"{m.name}~"))
+        low, high = copy.triangle_m.reshape(-1, 3).min(0), copy.triangle_m.reshape(-1, 3).max(0)
+        assert np.allclose(high - low, copy.size_m, atol=1e-4) and abs(low[2]) < 1e-5 and np.allclose((low + high)[:2], 0, atol=1e-4)
+        ratio = np.array(copy.size_m) / np.array(model.size_m)
+        assert (np.abs(ratio - 1) <= STRETCH + 1e-6).all() and float(np.ptp(ratio)) > 0
+        edge = copy.triangle_m[:, 1:] - copy.triangle_m[:, :1]
+        flat = np.ptp(model.normal, axis=1).max(1) < 1e-6  # faces lit as flat: their normals must still stand on them
+        across = (edge[flat] * copy.normal[flat][:, :1]).sum(-1) / np.linalg.norm(edge[flat], axis=-1).clip(1e-9)
+        assert np.abs(across).max(initial=0) < 1e-3 and np.allclose(np.linalg.norm(copy.normal, axis=-1), 1, atol=1e-4)

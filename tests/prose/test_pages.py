@@ -13,7 +13,7 @@ import pytest
 
 from proxy3d.cli import app
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.report import BLOCKS, block, filled, main, render_fresh_clone, render_readme_table
+from proxy3d.evaluation.report import BLOCKS, block, filled, main, render_fresh_clone, render_readme_table, render_speed
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -152,6 +152,16 @@ def test_what_a_fresh_machine_costs_is_rendered_in_words_people_use():
     assert "| `make demo` | 512 MB | 3 min | 31 s |" in render_fresh_clone(facts)
     with pytest.raises(BadInput, match="date"):
         render_fresh_clone({"machine": "2 cores", "commands": {}})
+
+
+def test_speed_is_rendered_side_by_side_with_its_ratio():
+    ours = dict.fromkeys(("encode_ms", "prefill_ms", "clip_to_first_answer_ms", "next_question_ms", "peak_mb"), 500.0)
+    dense = {key: 3 * value for key, value in ours.items()}
+    facts = {"settings": {"rounds": 12}, "machine": "2 cores", "date": "2026-11-24"}
+    text = render_speed({"summary": {"proxies": ours, "dense": dense, "dense_over_proxies": dict.fromkeys(ours, 3.0)}, **facts})
+    assert "| next question | 0.50 s | 1.50 s | 3.0 |" in text and "| peak memory | 500 MB | 1500 MB | 3.0 |" in text and "12 rounds" in text
+    with pytest.raises(BadInput, match="dense"):
+        render_speed({"summary": {"proxies": ours}, **facts})
 
 
 def test_the_command_that_fills_the_readme_puts_tables_between_markers(tmp_path, capsys):
