@@ -194,7 +194,7 @@ def train(
     rooms: Annotated[str, Parameter(help="folder made by `proxy3d data make`")] = "data/rooms",
     out: Annotated[str, Parameter(name=["-o", "--out"])] = "runs/out/first",
     seed: int = 0,
-    blind: Annotated[bool, Parameter(negative="", help="the baseline: the same questions, no scene; needs a finished run in --out")] = False,
+    blind: Annotated[bool, Parameter(negative="", help="the baseline: the same questions, no scene; lands in blind/ below --out")] = False,
     json: Json = False,
 ) -> None:
     """Train in three stages; a run that was killed goes on where it was when the same line is typed again."""

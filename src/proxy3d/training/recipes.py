@@ -77,6 +77,13 @@ RECIPES = {
 }
 
 
+def named_recipe(name: str) -> Recipe:
+    """Raises BadInput, with the names that are known."""
+    if name not in RECIPES:
+        raise BadInput(f"no recipe is called {name!r}; known: {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
 @dataclass(frozen=True)
 class TrainingRooms:
     """Rooms of a split with their patches."""
@@ -107,16 +114,29 @@ def load_rooms(folder: Path, cache: Path, semantic: object, categories: Sequence
     Raises:
         BadInput: no rooms there.
     """
-    if not Path(folder).is_dir() or not room_folders(folder):
-        raise BadInput(f"{folder}: no rooms; make some with `proxy3d data make -o {Path(folder).parent}`")
     rooms, patches = [], []
-    for index, room in enumerate(folders := room_folders(folder)):
+    for index, room in enumerate(folders := found_rooms(folder)):
         rooms.append(Room.load(room))
         patches.append(cached_patches(room, cache, semantic))
         if index % 100 == 99:
             print(f"patches of {index + 1}/{len(folders)} rooms", file=sys.stderr, flush=True)
-    words = tuple(categories) if categories is not None else tuple(sorted({o.category for room in rooms for o in room.objects}))
-    return TrainingRooms(rooms, patches, words)
+    return TrainingRooms(rooms, patches, tuple(categories) if categories is not None else category_words(rooms))
+
+
+def found_rooms(folder: Path) -> list[Path]:
+    """Folders of the rooms of one split.
+
+    Raises:
+        BadInput: none there.
+    """
+    if not Path(folder).is_dir() or not room_folders(folder):
+        raise BadInput(f"{folder}: no rooms; make some with `proxy3d data make -o {Path(folder).parent}`")
+    return room_folders(folder)
+
+
+def category_words(rooms: Sequence[Room]) -> tuple[str, ...]:
+    """What there is in any of the rooms, in alphabetical order."""
+    return tuple(sorted({o.category for room in rooms for o in room.objects}))
 
 
 def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
@@ -127,9 +147,7 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     Raises:
         BadInput: unknown recipe, or no data.
     """
-    if name not in RECIPES:
-        raise BadInput(f"no recipe is called {name!r}; known: {', '.join(RECIPES)}")
-    recipe, started = RECIPES[name], time.monotonic()
+    recipe, started = named_recipe(name), time.monotonic()
     torch.manual_seed(seed)
     semantic = SEMANTIC[recipe.semantic]()
     data = load_rooms(Path(rooms) / "train", out / "patches", semantic)
@@ -146,18 +164,19 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
 def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     """The baseline of a recipe: the same reader, questions, stages and steps, but the scene is all zeros. Lands in `out/blind`.
 
-    Raises:
-        BadInput: unknown recipe, no data, or no finished run in `out`.
-    """
-    from proxy3d.weights import load_weights
+    Needs nothing of the seeing run and may go beside it; its encoder is untrained, because there is nothing to encode.
 
-    recipe, started, seeing = RECIPES[name], time.monotonic(), load_weights(str(Path(out) / "weights.safetensors"))
+    Raises:
+        BadInput: unknown recipe, or no data.
+    """
+    recipe, started = named_recipe(name), time.monotonic()
     torch.manual_seed(seed)
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
+    categories = category_words([Room.load(folder) for folder in found_rooms(Path(rooms) / "train")])
     lessons = rooms_without_scenes(recipe, Path(rooms) / "train.jsonl", host)
-    reader, facts = train_reader(recipe, host, lessons, seeing.reader_settings.categories, Path(out) / "blind", seed, blind=True)
+    reader, facts = train_reader(recipe, host, lessons, categories, Path(out) / "blind", seed, blind=True)
     card = run_card(f"{name} blind", seed, Path(rooms), facts, started)
-    return finish(Path(out) / "blind", seeing.encoder, seeing.clusterer, reader, card)
+    return finish(Path(out) / "blind", ProxyEncoder(recipe.encoder), SoftKMeans(recipe.encoder.out_dim), reader, card)
 
 
 def run_card(name: str, seed: int, rooms: Path, facts: Sequence[dict], started: float) -> dict:
