@@ -78,7 +78,10 @@ def test_a_session_says_what_recomputing_everything_says_and_forgets_nothing(rea
     session.__dict__["reader"] = reader
     wanted = answer_many(reader, SceneNumbers.of(scene), QUESTIONS).text
     for _ in range(2):
-        got = [reader.host.tokenizer.decode(session._decode(*session._fused(q))).strip() for q in QUESTIONS]
+        memories = [reader.recall(session.shown) for _ in QUESTIONS]
+        heard = [session._fused(q, memory) for q, memory in zip(QUESTIONS, memories, strict=True)]
+        said = [session._decode(*pair, memory) for pair, memory in zip(heard, memories, strict=True)]
+        got = [reader.host.tokenizer.decode(ids).strip() for ids in said]
         assert got == list(wanted)
 
 

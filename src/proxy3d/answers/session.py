@@ -71,8 +71,11 @@ class Session:
         Raises:
             BadInput: the question is empty or far too long.
         """
-        ids, fused = self._fused(checked_question(question))
-        text = clean_answer(self.reader.host.tokenizer.decode(self._decode(ids, fused)), metric=self.scene.scale.is_metric)
+        line = checked_question(question)
+        memory = self.reader.recall(self.shown)
+        words, fused = self._fused(line, memory)
+        text = self.reader.host.tokenizer.decode(self._decode(words, fused, memory))
+        text = clean_answer(text, metric=self.scene.scale.is_metric)
         boxes = self._boxes(fused, label=None)
         proxies = tuple(sorted({p for box in boxes for p in box.proxies}))
         return Answer(text, boxes, proxies, tuple(sorted({t for box in boxes for t in box.frames})))
@@ -87,27 +90,28 @@ class Session:
         line = checked_question(phrase, what="phrase")
         return self._boxes(self._fused(line)[1], label=line)
 
-    def _fused(self, line: str) -> tuple[Tensor, Fused]:
+    def _fused(self, line: str, memory: object | None = None) -> tuple[Float[Tensor, "1 n E"], Fused]:
+        """The half-understood question, and the scene in its light; `memory` keeps what the layers below the tap heard."""
         chat = self.reader.host.chat
         ids = torch.tensor([self.reader.host.tokenizer.encode(chat.before + line + chat.after)])
-        words = self.reader.listen(ids, len(self.tokens))
-        return ids, self.reader.fuse(self.tokens, self.numbers, words, torch.ones_like(ids, dtype=torch.bool))
+        words = self.reader.listen(ids, len(self.tokens), cache=memory)
+        return words, self.reader.fuse(self.tokens, self.numbers, words, torch.ones_like(ids, dtype=torch.bool))
 
     def _boxes(self, fused: Fused, *, label: str | None) -> tuple[Box, ...]:
         point, box = self.reader.point(fused, self.numbers.xyz_room_m)
         least = float(self.weights.facts.get("least_score", LEAST_SCORE)) if self.weights else LEAST_SCORE
         return tuple(world_box(vote, self.scene, label=label) for vote in merge_votes(point[0].sigmoid(), box[0], least=least))
 
-    def _decode(self, ids: Tensor, fused: Fused) -> list[int]:
+    def _decode(self, words: Float[Tensor, "1 n E"], fused: Fused, memory: object) -> list[int]:
         """Greedy words; one memory for all layers: below the tap of the question, above it of the scene too."""
-        reader, memory, out, past = self.reader, self.reader.recall(self.shown), [], 0
-        last = torch.tensor([ids.shape[1] - 1])
+        reader, out, past = self.reader, [], 0
+        last = torch.tensor([words.shape[1] - 1])
         while len(out) < LONGEST_ANSWER:
-            words = reader.listen(ids, len(self.tokens), past=past, cache=memory)
             hidden = reader.speak(words, fused, memory, past=past, last=last)
             best = int(reader.host.logits(hidden[0, -1]).argmax())
             if best == reader.host.tokenizer.stop:
                 break
             out.append(best)
-            past, ids, last = past + ids.shape[1], torch.tensor([[best]]), None
+            past, last = past + words.shape[1], None
+            words = reader.listen(torch.tensor([[best]]), len(self.tokens), past=past, cache=memory)
         return out

@@ -250,7 +250,7 @@ def rooms_of_questions(
     def compute() -> dict[str, Tensor]:
         return keep_looks([looks_at(recipe, data, teacher, index, seed) for index in range(len(data.rooms))])
 
-    key = key_of(asdict(recipe), seed, [room.room_id for room in data.rooms], *teacher.state_dict().values())
+    key = key_of(recipe.looks, recipe.proxies, seed, [room.room_id for room in data.rooms], *teacher.state_dict().values())
     looks = kept_looks(remembered(out / "looks.safetensors", key, compute), len(data.rooms), recipe.looks)
     return [RoomOfQuestions(mine, by_room[room.room_id]) for mine, room in zip(looks, data.rooms, strict=True) if by_room[room.room_id]]
 
