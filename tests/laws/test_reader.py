@@ -36,8 +36,8 @@ def spoken(reader, scene, question=QUESTIONS[2]):
     tokens = reader.namer(numbers)
     ids, real = pad([reader.host.tokenizer.encode(question)])
     words = reader.listen(ids, len(tokens))
-    last = real.sum(1) - 1
-    return reader.speak(words, reader.fuse(tokens, numbers, words, real), reader.show(tokens), last=last)
+    fused = reader.fuse(tokens, numbers, words, real)
+    return reader.speak(words, fused, reader.show(tokens), hint=reader.hint(fused, ids), last=real.sum(1) - 1)
 
 
 @torch.no_grad()

@@ -112,8 +112,10 @@ def test_what_is_seen_from_the_start_turns_with_the_viewer():
     assert torch.allclose(seen_from_start(xyz, torch.tensor([0.0, 1.0, 0.0, 1.5])), xyz[:, :2])
     right = seen_from_start(xyz, torch.tensor([0.8, 0.0, -0.6, 1.5]))  # looking along x, downwards
     assert torch.allclose(right, torch.stack([-xyz[:, 1], xyz[:, 0]], 1))
-    pairs = pair_numbers(xyz, torch.tensor([0.0, 1.0, 0.0, 1.5]))
-    assert torch.allclose(pairs[..., :3], -pairs[..., :3].transpose(0, 1)) and torch.allclose(pairs[..., 3], pairs[..., 3].T)
+    pairs = pair_numbers(xyz, torch.tensor([[0.5, 0.5, 2.0], [0.5, 0.5, 1.0]]), torch.tensor([0.0, 1.0, 0.0, 1.5]))
+    assert torch.allclose(pairs[0, 1, :3], torch.tensor([-2.0, -1.5, -0.5])), "the second lies to the left, nearer and lower"
+    assert pairs[0, 1, 3] < 0 < pairs[1, 0, 3] and pairs[0, 1, 4] < 0, "left of the first by angle, and nearer to the camera"
+    assert torch.allclose(pairs[..., 5:8], pairs[..., 5:8].transpose(0, 1)) and pairs[1, 0, 8] > 0.6, "the first is taller"
     assert torch.allclose(seen_from_start(xyz, torch.tensor([0.0, 0.1, -0.99, 1.5])), xyz[:, :2]), "straight down: the room's own axes"
 
 

@@ -38,6 +38,7 @@ def answer_many(reader: SpatialReader, numbers: SceneNumbers, questions: Sequenc
     words = reader.listen(ids, len(tokens))
     fused = reader.fuse(tokens, numbers, words, real)
     point, box = reader.point(fused, numbers.xyz_room_m)
+    hint = reader.hint(fused, ids)
     out: list[list[int]] = [[] for _ in rows]
     open_rows = [i for i in range(len(rows)) if speak is None or speak[i]]
     shown = reader.show(tokens)
@@ -47,7 +48,7 @@ def answer_many(reader: SpatialReader, numbers: SceneNumbers, questions: Sequenc
         cache = reader.recall(shown)
         cache.batch_repeat_interleave(len(open_rows))
         asked = torch.tensor([len(rows[i]) - 1 for i in open_rows])
-        hidden = reader.speak(words, fused.rows(open_rows), cache, last=asked)
+        hidden = reader.speak(words, fused.rows(open_rows), cache, hint=hint[open_rows], last=asked)
         last = torch.tensor([len(rows[i]) + len(out[i]) - 1 for i in open_rows])
         best = host.logits(hidden[torch.arange(len(open_rows)), last]).argmax(-1).tolist()
         for i, token in zip(open_rows, best, strict=True):

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from proxy3d.tokens.project import Attend, Feed, PairBias, SceneNumbers
+from proxy3d.tokens.position import PAIR_DIM, pair_numbers
+from proxy3d.tokens.project import Attend, Feed, with_viewer
 
 
 @dataclass(frozen=True)
@@ -18,18 +19,21 @@ class Fused:
 
     scene: Float[Tensor, "Q 1+K W"]
     match: Float[Tensor, "Q n K"]  # logit that a word names what a proxy is part of
+    chosen: Float[Tensor, "Q 1+n"]  # log share of the answer: 0 = a word of its own, 1 + i = begins with word i of the question
 
     def rows(self, index: list[int]) -> Fused:
         """Some of the questions."""
-        return Fused(self.scene[index], self.match[index])
+        return Fused(self.scene[index], self.match[index], self.chosen[index])
 
 
 class Fusion(nn.Module):
     """Words look for the proxies they name, take in where those are, and then words and proxies attend to each other.
 
     The brief's "cross-modal attention from text picks the proxies that matter" (method.md 1.6), in two steps: a match that can
-    be taught what each noun means, and joint layers in which "left of" and "nearest" are worked out between matched words.
-    Doing it in a narrow network beside the language model keeps it cheap: some 50 tokens of width 256 instead of 576.
+    be taught what each noun means, and joint layers in which "left of" and "nearest" are worked out between matched words, each
+    standing where its proxies' objects are. Doing it in a narrow network beside the language model keeps it cheap: some 50 tokens
+    of width 256 instead of 576. The answer may begin with a word of the question (a pointer network, Vinyals et al. 2015,
+    arXiv 1506.03134): "the lamp or the plant?" asks for no other word.
     """
 
     def __init__(self, text_dim: int, width: int, layers: int, heads: int):
@@ -39,28 +43,39 @@ class Fusion(nn.Module):
         self.named, self.looks, self.doubt = nn.Linear(width, width), nn.Linear(width, width), nn.Parameter(torch.tensor(-3.0))
         self.to_word, self.to_proxy, self.found = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(2, width)
         self.word_mark = nn.Parameter(torch.zeros(width))
-        self.pairs = PairBias(layers, heads)
         self.layers = nn.ModuleList(nn.ModuleList([Attend(width, heads), Feed(width)]) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
+        self.choose = nn.Linear(width, 1)
 
     def forward(
-        self, tokens: Float[Tensor, "1+K W"], numbers: SceneNumbers, text: Float[Tensor, "Q n E"], is_word: Bool[Tensor, "Q n"]
+        self,
+        tokens: Float[Tensor, "1+K W"],
+        box: Float[Tensor, "K 6"],
+        viewer: Float[Tensor, "4"],
+        text: Float[Tensor, "Q n E"],
+        is_word: Bool[Tensor, "Q n"],
     ) -> Fused:
-        """Scene tokens in the light of each question; `is_word` is True on its words, of which each question has at least one."""
+        """`box` is where each proxy's object is (centre, size; room frame); each question has at least one word."""
         count, n = is_word.shape
         closed = torch.zeros(is_word.shape).masked_fill(~is_word, -torch.inf)[:, None, None]
-        words = self.read_feed(self.read(self.text(text), closed))
+        words = self.read_feed(self.read(self.text(text), text.new_zeros(1, n, n, PAIR_DIM), closed))
         match = self.named(words) @ self.looks(tokens[1:]).T / words.shape[-1] ** 0.5 + self.doubt
-        scene, words = self._exchange(tokens.expand(count, -1, -1), words, match, is_word)
-        x = torch.cat([scene, words + self.word_mark], 1)
-        closed = F.pad(closed, (len(tokens), 0))
-        for (attend, feed), bias in zip(self.layers, self.pairs(numbers.xyz_room_m, numbers.viewer), strict=True):
-            x = feed(attend(x, F.pad(bias, (0, n, 0, n)) + closed))
-        return Fused(self.norm(x[:, : len(tokens)]), match)
-
-    def _exchange(self, scene: Tensor, words: Tensor, match: Tensor, is_word: Tensor) -> tuple[Tensor, Tensor]:
-        """Words take in the mean of their proxies and how sure they are of them; proxies take in the words that name them."""
         share = match.sigmoid() * is_word[..., None]
+        scene, words = self._exchange(tokens.expand(count, -1, -1), words, match, share)
+        centre, size = with_viewer(box[:, :3], box[:, 3:], viewer)
+        of_words = share / (share.sum(-1, keepdim=True) + 1e-3)
+        centre, size = (torch.cat([at.expand(count, -1, -1), of_words @ at[1:]], 1) for at in (centre, size))
+        pairs, closed = pair_numbers(centre, size, viewer), F.pad(closed, (len(tokens), 0))
+        x = torch.cat([scene, words + self.word_mark], 1)
+        for attend, feed in self.layers:
+            x = feed(attend(x, pairs, closed))
+        x = self.norm(x)
+        begins = torch.cat([x[:, :1], x[:, len(tokens) :]], 1)
+        chosen = self.choose(begins)[..., 0] + F.pad(closed[:, 0, 0, len(tokens) :], (1, 0))
+        return Fused(x[:, : len(tokens)], match, chosen.log_softmax(-1))
+
+    def _exchange(self, scene: Tensor, words: Tensor, match: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Words take in the mean of their proxies and how sure they are of them; proxies take in the words that name them."""
         seen = share @ self.to_word(scene[:, 1:]) / (share.sum(-1, keepdim=True) + 0.1)
         sure = torch.stack([match.amax(-1) / 4, share.sum(-1).log1p()], -1)
         told = share.transpose(1, 2) @ self.to_proxy(words) / (share.sum(1)[..., None] + 1)

@@ -60,6 +60,8 @@ class SpatialReader(nn.Module):
         self.fusion = Fusion(host.dim, s.width, s.fusion_layers, s.heads)
         self.pointing = PointingHead(s.width)
         self.summary = nn.Linear(s.width, host.dim)  # what the scene would answer, as a word embedding; stage 2 learns through it
+        # What all word embeddings have in common says nothing about which word it is, and would outweigh what does.
+        self.register_buffer("common", host.body.embed_tokens.weight.detach().mean(0), persistent=False)
         self.summary_gate = nn.Parameter(torch.zeros(()))
         crossed = range(self.tap, host.layers, s.cross_every)
         self.cross = nn.ModuleDict({str(layer): GatedCrossAttention(host.dim, s.width, s.heads) for layer in crossed})
@@ -92,16 +94,23 @@ class SpatialReader(nn.Module):
         return self.host.run(hidden, range(self.tap), None, rotary, cache)
 
     def fuse(self, tokens: Float[Tensor, "1+K W"], numbers: SceneNumbers, words: Float[Tensor, "Q n E"], is_question: Bool[Tensor, "Q n"]) -> Fused:
-        """The scene in the light of each question."""
-        return self.fusion(tokens, numbers, words, is_question)
+        """The scene in the light of each question; each proxy stands where the box of its object is."""
+        box = self.namer.name(tokens, numbers.xyz_room_m)[1].detach()
+        return self.fusion(tokens, box, numbers.viewer, words, is_question)
 
     def point(self, fused: Fused, xyz_room_m: Float[Tensor, "K 3"]) -> tuple[Float[Tensor, "Q K"], Float[Tensor, "Q K 6"]]:
         """Logit that each proxy belongs to what the question is about, and the box of that object (room frame, metres)."""
         return self.pointing(fused.scene[:, 1:], xyz_room_m[None])
 
-    def hint(self, fused: Fused) -> Float[Tensor, "Q E"]:
-        """What the scene would answer, as a hidden state before the output embedding."""
+    def own_word(self, fused: Fused) -> Float[Tensor, "Q E"]:
+        """What the scene would answer with a word that the question does not offer, as a hidden state before the output embedding."""
         return self.summary(fused.scene[:, 0])
+
+    def hint(self, fused: Fused, ids: Int[Tensor, "Q n"]) -> Float[Tensor, "Q E"]:
+        """Direction in which the first word of the answer lies: a word of the question (`ids`), or one of the scene's own."""
+        share = fused.chosen.exp()
+        offered = F.normalize(self.host.embed(ids) - self.common, dim=-1)
+        return share[:, :1] * F.normalize(self.own_word(fused), dim=-1) + (share[:, 1:, None] * offered).sum(1)
 
     def speak(
         self,
@@ -110,12 +119,13 @@ class SpatialReader(nn.Module):
         cache: object,
         *,
         past: int = 0,
+        hint: Float[Tensor, "Q E"] | None = None,
         last: Int[Tensor, "Q"] | None = None,
     ) -> Float[Tensor, "Q n E"]:
         """Hidden states after the last layer; `cache` comes from `show`, repeated Q times, and grows by n words.
 
         `last` says which of these words ends each question: there the hint for the first word of the answer is added, as long
-        as the hidden state itself times its gate. None when the question has been heard before.
+        as the hidden state itself times its gate. Both are None when the question has been heard before.
         """
         count, n, _ = words.shape
         shown = fused.scene.shape[1]
@@ -127,10 +137,10 @@ class SpatialReader(nn.Module):
             if str(layer) in self.cross:
                 hidden = hidden + self.cross[str(layer)](hidden, fused.scene)
             hidden = self.host.run(hidden, range(layer, layer + 1), mask, rotary, cache)
-        if last is None:
+        if hint is None or last is None:
             return hidden
         at_end = F.one_hot(last, n).to(hidden)[..., None]
-        hint = F.normalize(self.hint(fused), dim=-1)[:, None] * hidden.norm(dim=-1, keepdim=True).detach()
+        hint = F.normalize(hint, dim=-1)[:, None] * hidden.norm(dim=-1, keepdim=True).detach()
         return hidden + self.summary_gate.tanh() * at_end * hint
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.answers.boxes import merge_votes, world_box
@@ -73,8 +73,8 @@ class Session:
         """
         line = checked_question(question)
         memory = self.reader.recall(self.shown)
-        words, fused = self._fused(line, memory)
-        text = self.reader.host.tokenizer.decode(self._decode(words, fused, memory))
+        ids, words, fused = self._fused(line, memory)
+        text = self.reader.host.tokenizer.decode(self._decode(ids, words, fused, memory))
         text = clean_answer(text, metric=self.scene.scale.is_metric)
         boxes = self._boxes(fused, label=None)
         proxies = tuple(sorted({p for box in boxes for p in box.proxies}))
@@ -88,30 +88,30 @@ class Session:
             BadInput: the phrase is empty or far too long.
         """
         line = checked_question(phrase, what="phrase")
-        return self._boxes(self._fused(line)[1], label=line)
+        return self._boxes(self._fused(line)[-1], label=line)
 
-    def _fused(self, line: str, memory: object | None = None) -> tuple[Float[Tensor, "1 n E"], Fused]:
-        """The half-understood question, and the scene in its light; `memory` keeps what the layers below the tap heard."""
+    def _fused(self, line: str, memory: object | None = None) -> tuple[Int[Tensor, "1 n"], Float[Tensor, "1 n E"], Fused]:
+        """The question in tokens and half understood, and the scene in its light; `memory` keeps what the layers below the tap heard."""
         chat = self.reader.host.chat
         ids = torch.tensor([self.reader.host.tokenizer.encode(chat.before + line + chat.after)])
         words = self.reader.listen(ids, len(self.tokens), cache=memory)
-        return words, self.reader.fuse(self.tokens, self.numbers, words, torch.ones_like(ids, dtype=torch.bool))
+        return ids, words, self.reader.fuse(self.tokens, self.numbers, words, torch.ones_like(ids, dtype=torch.bool))
 
     def _boxes(self, fused: Fused, *, label: str | None) -> tuple[Box, ...]:
         point, box = self.reader.point(fused, self.numbers.xyz_room_m)
         least = float(self.weights.facts.get("least_score", LEAST_SCORE)) if self.weights else LEAST_SCORE
         return tuple(world_box(vote, self.scene, label=label) for vote in merge_votes(point[0].sigmoid(), box[0], least=least))
 
-    def _decode(self, words: Float[Tensor, "1 n E"], fused: Fused, memory: object) -> list[int]:
+    def _decode(self, ids: Int[Tensor, "1 n"], words: Float[Tensor, "1 n E"], fused: Fused, memory: object) -> list[int]:
         """Greedy words; one memory for all layers: below the tap of the question, above it of the scene too."""
         reader, out, past = self.reader, [], 0
-        last = torch.tensor([words.shape[1] - 1])
+        hint, last = reader.hint(fused, ids), torch.tensor([words.shape[1] - 1])
         while len(out) < LONGEST_ANSWER:
-            hidden = reader.speak(words, fused, memory, past=past, last=last)
+            hidden = reader.speak(words, fused, memory, past=past, hint=hint, last=last)
             best = int(reader.host.logits(hidden[0, -1]).argmax())
             if best == reader.host.tokenizer.stop:
                 break
             out.append(best)
-            past, last = past + words.shape[1], None
+            past, hint, last = past + words.shape[1], None, None
             words = reader.listen(torch.tensor([[best]]), len(self.tokens), past=past, cache=memory)
         return out

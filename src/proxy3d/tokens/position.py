@@ -10,8 +10,9 @@ from proxy3d.geometry import fourier, transform
 from proxy3d.values import Proxies
 
 PLACE_DIM = 33 + 3 + 1 + 5
+EXTENT = slice(33, 36)  # where the logarithms of a proxy's extent stand among its place numbers
 VIEWER_DIM = 4
-PAIR_DIM = 6
+PAIR_DIM = 10
 FLAT_HEADING = 0.2  # horizontal part of a view direction below which there is no "left": the room's own y stands in
 
 
@@ -39,19 +40,30 @@ def viewer_numbers(first_camera: Float[Tensor, "4 4"], room_from_world: Float[Te
     return torch.cat([forward / forward.norm().clamp_min(1e-6), height[None]])
 
 
-def seen_from_start(xyz_room_m: Float[Tensor, "K 3"], viewer: Float[Tensor, "4"]) -> Float[Tensor, "K 2"]:
+def seen_from_start(xyz_room_m: Float[Tensor, "*b K 3"], viewer: Float[Tensor, "4"]) -> Float[Tensor, "*b K 2"]:
     """Metres to the right of the first camera and ahead of it; the room's origin lies below that camera."""
     heading = viewer[:2]
     if float(heading.norm()) < FLAT_HEADING:
         heading = torch.tensor([0.0, 1.0])
     ahead = heading / heading.norm()
     right = torch.stack([ahead[1], -ahead[0]])
-    return xyz_room_m[:, :2] @ torch.stack([right, ahead], 1)
+    return xyz_room_m[..., :2] @ torch.stack([right, ahead], 1)
 
 
-def pair_numbers(xyz_room_m: Float[Tensor, "K 3"], viewer: Float[Tensor, "4"]) -> Float[Tensor, "K K 6"]:
-    """How proxy j lies to proxy i: to the right, further away and above as the first camera sees it, how far in space and on the floor."""
-    place = torch.cat([seen_from_start(xyz_room_m, viewer), xyz_room_m[:, 2:]], 1)
-    offset = place[None] - place[:, None]
-    far, flat = offset.norm(dim=-1, keepdim=True), offset[..., :2].norm(dim=-1, keepdim=True)
-    return torch.cat([offset, far, flat, (far + 0.1).log()], -1)
+def pair_numbers(centre_room_m: Float[Tensor, "*b n 3"], size_m: Float[Tensor, "*b n 3"], viewer: Float[Tensor, "4"]) -> Float[Tensor, "*b n n 10"]:
+    """How thing j lies to thing i, as the first camera sees both, in metres.
+
+    To the right, further ahead and above; the sine of the angle from i to j, positive to the right; further from the camera on the
+    floor; how far apart in space, on the floor, and as a logarithm; taller and larger (logarithms).
+    """
+    place = torch.cat([seen_from_start(centre_room_m, viewer), centre_room_m[..., 2:]], -1)
+    away = (place[..., :2].square().sum(-1) + 1e-4).sqrt()
+    size = size_m.clamp_min(0.02).log()
+    offset = place[..., None, :, :] - place[..., :, None, :]
+    right, ahead = place[..., 0], place[..., 1]
+    turn = right[..., None, :] * ahead[..., :, None] - ahead[..., None, :] * right[..., :, None]
+    turn = turn / (away[..., None, :] * away[..., :, None])
+    far, flat = ((offset[..., :d].square().sum(-1) + 1e-4).sqrt() for d in (3, 2))
+    scalars = (turn, away[..., None, :] - away[..., :, None], far, flat, (far + 0.1).log())
+    larger = (s[..., None, :] - s[..., :, None] for s in (size[..., 2], size.sum(-1)))
+    return torch.cat([offset, torch.stack([*scalars, *larger], -1)], -1)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from proxy3d.tokens.position import PAIR_DIM, PLACE_DIM, VIEWER_DIM, pair_numbers, place_numbers, viewer_numbers
+from proxy3d.tokens.position import EXTENT, PAIR_DIM, PLACE_DIM, VIEWER_DIM, pair_numbers, place_numbers, viewer_numbers
 from proxy3d.values import Scene
 
 
@@ -22,6 +22,11 @@ class SceneNumbers:
     xyz_room_m: Float[Tensor, "K 3"]
     viewer: Float[Tensor, "4"]
 
+    @property
+    def extent_m(self) -> Float[Tensor, "K 3"]:
+        """Half the size of each proxy along the room's axes."""
+        return self.place[:, EXTENT].exp()
+
     @staticmethod
     def of(scene: Scene) -> SceneNumbers:
         viewer = viewer_numbers(scene.world_from_camera[int(scene.time_s.argmin())], scene.room_from_world)
@@ -30,19 +35,29 @@ class SceneNumbers:
 
 
 class Attend(nn.Module):
-    """Pre-norm attention from x to itself, with a residual."""
+    """Pre-norm attention from x to itself, with a residual; where things lie to each other steers it and is part of what it carries.
+
+    Spatial attention as in ViL3DRel (Chen et al. 2022, arXiv 2211.09646), with one addition: each head also passes on the mean of how
+    what it looks at lies to the one who looks, so that "left of" need not be worked out from two absolute places.
+    """
 
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
         self.norm, self.query_key_value, self.out = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.steer = nn.Sequential(nn.Linear(PAIR_DIM, 32), nn.GELU(), nn.Linear(32, heads))
+        self.lie = nn.Linear(heads * PAIR_DIM, width)
 
-    def forward(self, x: Float[Tensor, "B n W"], bias: Float[Tensor, "#B #H #n n"] | None = None) -> Float[Tensor, "B n W"]:
-        """`bias` is added to the attention logits: what should not be looked at has -inf there."""
+    def forward(
+        self, x: Float[Tensor, "B n W"], pairs: Float[Tensor, "#B n n 10"], closed: Float[Tensor, "#B 1 1 n"] | None = None
+    ) -> Float[Tensor, "B n W"]:
+        """`pairs` are `position.pair_numbers`; `closed` is -inf on what nobody should look at and 0 elsewhere."""
         b, n, w = x.shape
         q, k, v = self.query_key_value(self.norm(x)).view(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        return x + self.out(seen.transpose(1, 2).reshape(b, n, w))
+        logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + self.steer(pairs).permute(0, 3, 1, 2)
+        share = (logits if closed is None else logits + closed).softmax(-1)
+        lies = torch.einsum("bhij,bijp->bihp", share, pairs.expand(b, -1, -1, -1)).flatten(2)
+        return x + self.out((share @ v).transpose(1, 2).reshape(b, n, w)) + self.lie(lies)
 
 
 class Feed(nn.Module):
@@ -56,23 +71,6 @@ class Feed(nn.Module):
         return x + self.net(x)
 
 
-class PairBias(nn.Module):
-    """How much proxy i should look at proxy j because of how j lies to it: one number per layer and head.
-
-    Spatial attention as in ViL3DRel (Chen et al. 2022, arXiv 2211.09646, eq. 3), with a small network instead of fixed features.
-    """
-
-    def __init__(self, layers: int, heads: int):
-        super().__init__()
-        self.layers, self.heads = layers, heads
-        self.net = nn.Sequential(nn.Linear(PAIR_DIM, 32), nn.GELU(), nn.Linear(32, layers * heads))
-
-    def forward(self, xyz_room_m: Float[Tensor, "K 3"], viewer: Float[Tensor, "4"]) -> Float[Tensor, "N 1 H 1+K 1+K"]:
-        """One bias per layer; the viewer's token has none."""
-        bias = self.net(pair_numbers(xyz_room_m, viewer)).permute(2, 0, 1)
-        return F.pad(bias, (1, 0, 1, 0)).view(self.layers, 1, self.heads, *(2 * [len(xyz_room_m) + 1]))
-
-
 class SceneTokens(nn.Module):
     """Proxies and the first camera -> K + 1 tokens that know of each other.
 
@@ -82,7 +80,6 @@ class SceneTokens(nn.Module):
     def __init__(self, proxy_dim: int, width: int, layers: int, heads: int):
         super().__init__()
         self.look, self.place, self.viewer = nn.Linear(proxy_dim, width), nn.Linear(PLACE_DIM, width), nn.Linear(VIEWER_DIM, width)
-        self.pairs = PairBias(layers, heads)
         self.layers = nn.ModuleList(nn.ModuleList([Attend(width, heads), Feed(width)]) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
@@ -90,6 +87,15 @@ class SceneTokens(nn.Module):
         """Token 0 is the viewer, token 1 + k is proxy k."""
         feature = F.normalize(numbers.feature, dim=-1) * numbers.feature.shape[-1] ** 0.5
         x = torch.cat([self.viewer(numbers.viewer)[None], self.look(feature) + self.place(numbers.place)])[None]
-        for (attend, feed), bias in zip(self.layers, self.pairs(numbers.xyz_room_m, numbers.viewer), strict=True):
-            x = feed(attend(x, bias))
+        pairs = pair_numbers(*with_viewer(numbers.xyz_room_m, numbers.extent_m, numbers.viewer), numbers.viewer)[None]
+        for attend, feed in self.layers:
+            x = feed(attend(x, pairs))
         return self.norm(x)[0]
+
+
+def with_viewer(
+    centre_room_m: Float[Tensor, "K 3"], size_m: Float[Tensor, "K 3"], viewer: Float[Tensor, "4"]
+) -> tuple[Float[Tensor, "1+K 3"], Float[Tensor, "1+K 3"]]:
+    """The same places with the first camera in front: it stands above the room's origin and has no size."""
+    eye = F.pad(viewer[3:], (2, 0))[None]
+    return torch.cat([eye, centre_room_m]), torch.cat([torch.zeros(1, 3), size_m])

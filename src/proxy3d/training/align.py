@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from proxy3d.answers.fusion import Fused
@@ -42,6 +42,7 @@ class AlignSettings:
     weight_metres: float = 0.5
     weight_name: float = 0.5
     weight_match: float = 4.0
+    weight_chosen: float = 1.0
     weight_words: float = 1.0
 
 
@@ -88,15 +89,18 @@ class AlignObjective:
         if not answered:
             return parts
         first = torch.tensor([questions[i].answer[0] for i in answered])
-        logits = reader.host.logits(reader.hint(fused)[answered])
-        parts["summary"] = F.cross_entropy(logits, first) * s.weight_summary
+        copied = torch.tensor([copied_word(questions[i]) for i in answered])
+        surprise = F.cross_entropy(reader.host.logits(reader.own_word(fused)[answered]), first, reduction="none") * (copied == 0)
+        parts["summary"] = surprise.sum() / (copied == 0).sum().clamp_min(1) * s.weight_summary
+        parts["chosen"] = F.nll_loss(fused.chosen[answered], copied) * s.weight_chosen
         metres = torch.tensor([questions[i].metres for i in answered])
         if bool(metres.isfinite().any()):
             known = metres.isfinite()
             guess = self.metres(fused.scene[answered, 0])[:, 0][known]
             parts["metres"] = F.smooth_l1_loss(guess, metres[known].clamp_min(0.05).log(), beta=0.2) * s.weight_metres
         if s.speak:
-            parts["words"] = self._speak(tokens, words, fused, questions, answered) * s.weight_words
+            hint = reader.hint(fused, token_ids(questions, words.shape[1]))[answered]
+            parts["words"] = self._speak(tokens, words, fused, hint, questions, answered) * s.weight_words
         return parts
 
     def _listen(self, questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
@@ -134,12 +138,14 @@ class AlignObjective:
         wanted, counts = (torch.stack([targets[category][side] for _, _, category in found]) for side in (0, 1))
         return balanced_surprise(fused.match[rows, columns], wanted, counts).mean()
 
-    def _speak(self, tokens: Tensor, words: Tensor, fused: Fused, questions: Sequence[Question], answered: Sequence[int]) -> Tensor:
+    def _speak(
+        self, tokens: Tensor, words: Tensor, fused: Fused, hint: Tensor, questions: Sequence[Question], answered: Sequence[int]
+    ) -> Tensor:
         reader = self.reader
         cache = reader.show(tokens)
         cache.batch_repeat_interleave(len(answered))
         last = torch.tensor([len(questions[i].ids) - 1 for i in answered])
-        hidden = reader.speak(words[answered], fused.rows(answered), cache, last=last)
+        hidden = reader.speak(words[answered], fused.rows(answered), cache, hint=hint, last=last)
         rows, columns, wanted = [], [], []
         for row, i in enumerate(answered):
             first = len(questions[i].ids) - 1  # the last word of the question predicts the first of the answer
@@ -152,6 +158,23 @@ class AlignObjective:
 def heard_row(question: Question) -> tuple[int, ...]:
     """What is heard of a question: with its answer although stage 2 needs only the question, because words look back only."""
     return question.ids + question.answer[:-1]
+
+
+def token_ids(questions: Sequence[Question], width: int) -> Int[Tensor, "Q n"]:
+    """The questions' tokens, padded with 0 on the right."""
+    return torch.tensor([[*q.ids, *[0] * (width - len(q.ids))] for q in questions])
+
+
+def copied_word(question: Question) -> int:
+    """1 + which token of the question the answer begins with, where it must be one that the question offers; else 0.
+
+    The last one of several, because what is asked about comes before what is offered.
+    """
+    if question.record.answer_type != "choice":
+        return 0
+    answer, ids = question.answer[:-1], question.ids
+    starts = [i for i in range(len(ids)) if ids[i : i + len(answer)] == answer]
+    return starts[-1] + 1 if starts else 0
 
 
 def balanced_surprise(logit: Float[Tensor, "Q K"], wanted: Float[Tensor, "Q K"], counts: Float[Tensor, "Q K"]) -> Float[Tensor, "Q"]:

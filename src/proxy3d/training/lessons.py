@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from proxy3d.answers.language_models.llama import LlamaHost
+from proxy3d.answers.language_models.llama import ChatFormat, LlamaHost
 from proxy3d.geometry import box_corners, compose, rigid, rotation_about_z, transform
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import ProxyEncoder, salient
@@ -126,9 +126,15 @@ def as_question(record: Record, host: LlamaHost) -> Question:
     text = chat.before + record.question + chat.after
     ids, ends = tuple(tokenizer.encode(text)), tuple(end - len(chat.before) for end in tokenizer.ends(text))
     boxes = record.answer_type == "boxes"
-    answer = () if boxes else (*tokenizer.encode(chat.space + record.answer), tokenizer.stop)
+    answer = () if boxes else (*tokenizer.encode(spaced(record.answer, chat)), tokenizer.stop)
     metres = float(record.answer.split()[0]) if record.answer_type == "metres" else float("nan")
     return Question(record, ids, answer, metres, ends)
+
+
+def spaced(answer: str, chat: ChatFormat) -> str:
+    """The answer as it follows the question. A number goes without the space: tokenizers keep that apart from digits, and the
+    first token of an answer would be a space that says nothing."""
+    return answer if answer[:1].isdigit() else chat.space + answer
 
 
 def pointing_target(lesson: RoomLesson, targets: Sequence[int]) -> tuple[Float[Tensor, "K"], Float[Tensor, "K"], Float[Tensor, "K 6"]]:
