@@ -125,18 +125,24 @@ class AlignObjective:
         }
 
     def _match(self, lesson: RoomLesson, questions: Sequence[Question], fused: Fused) -> Tensor:
-        """Every category word of a question must find the proxies of such things, and nothing else, whatever is asked of them."""
-        categories, targets, rows, columns = self.reader.settings.categories, {}, [], []
-        found = [(i, end, category) for i, q in enumerate(questions) for end, category in named_things(q.record.question, categories)]
-        for i, end, category in found:
-            rows.append(i)
-            columns.append(next(n for n, done in enumerate(questions[i].ends) if done >= end))
-            if category not in targets:
-                targets[category] = name_target(lesson, category, categories)
-        if not found:
-            return fused.match.sum() * 0
-        wanted, counts = (torch.stack([targets[category][side] for _, _, category in found]) for side in (0, 1))
-        return balanced_surprise(fused.match[rows, columns], wanted, counts).mean()
+        """Every category word of a question must find the proxies of such things and nothing else, every other word nothing at all."""
+        categories, targets, rows, columns, named = self.reader.settings.categories, {}, [], [], []
+        silent = torch.zeros(fused.match.shape[:2])
+        for i, question in enumerate(questions):
+            silent[i, : len(question.ids)] = 1
+            for start, end, category in named_things(question.record.question, categories):
+                last = next(n for n, done in enumerate(question.ends) if done >= end)
+                silent[i, next(n for n, done in enumerate(question.ends) if done > start) : last + 1] = 0
+                rows.append(i)
+                columns.append(last)
+                named.append(category)
+                if category not in targets:
+                    targets[category] = name_target(lesson, category, categories)
+        idle = (F.softplus(fused.match.amax(-1)) * silent).sum() / silent.sum().clamp_min(1)
+        if not named:
+            return idle
+        wanted, counts = (torch.stack([targets[category][side] for category in named]) for side in (0, 1))
+        return balanced_surprise(fused.match[rows, columns], wanted, counts).mean() + idle
 
     def _speak(
         self, tokens: Tensor, words: Tensor, fused: Fused, hint: Tensor, questions: Sequence[Question], answered: Sequence[int]

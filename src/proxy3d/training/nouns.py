@@ -21,16 +21,16 @@ def _pattern(categories: tuple[str, ...]) -> tuple[re.Pattern, dict[str, int]]:
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b"), index
 
 
-def named_things(question: str, categories: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where each category word of a question ends (characters), and which category it is; singular or plural.
+def named_things(question: str, categories: tuple[str, ...]) -> list[tuple[int, int, int]]:
+    """Where each category word of a question starts and ends (characters), and which category it is; singular or plural.
 
     >>> named_things("Is the cup on a coffee table?", ("coffee table", "cup", "table"))
-    [(10, 1), (28, 0)]
+    [(7, 10, 1), (16, 28, 0)]
     """
     if not categories:
         return []
     pattern, index = _pattern(categories)
-    return [(found.end(), index[found[0]]) for found in pattern.finditer(question.lower())]
+    return [(found.start(), found.end(), index[found[0]]) for found in pattern.finditer(question.lower())]
 
 
 @lru_cache(maxsize=4)
