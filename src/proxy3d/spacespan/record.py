@@ -69,17 +69,18 @@ class Record:
                 raise ValueError(f"Record.media: expected a path relative to a folder of yours, with /, got {path!r}")
 
     def _check_words(self) -> None:
-        for name in ("question_id", "room_id", "split", "question"):
+        # Not question_id: families of questions make records first and number them later.
+        for name in ("room_id", "split", "question"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise ValueError(f"Record.{name}: expected text, got {getattr(self, name)!r}")
         for name in ("answers", "choices", "media"):
             if not all(isinstance(text, str) and text for text in getattr(self, name)):
                 raise ValueError(f"Record.{name}: expected texts, none of them empty, got {getattr(self, name)!r}")
-        for text in (self.question, *self.answers, self.situation or ""):
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                raise ValueError("Record: expected text that UTF-8 can write, got half of a surrogate pair") from None
+        words = (self.question_id, self.room_id, self.split, self.family, self.question, self.subject, self.situation or "")
+        try:
+            "".join((*words, *self.answers, *self.choices, *self.media)).encode()
+        except UnicodeEncodeError:
+            raise ValueError("Record: expected text that UTF-8 can write, got half of a surrogate pair") from None
 
     def _check_answer(self) -> None:
         kind = self.answer_type
@@ -158,6 +159,23 @@ def write_records(path: Path, records: Iterable[Record | Dropped]) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def make_room(*files: Path, force: bool) -> None:
+    """The folder of files that are about to be written.
+
+    Raises:
+        BadInput: one of them is there and may not be overwritten, or is a folder.
+    """
+    for file in files:
+        if file.is_dir():
+            raise BadInput(f"{file} is a folder; expected the name of a file to write")
+        if file.exists() and not force:
+            raise BadInput(f"{file} exists; type --force to overwrite it, or another name after -o")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise BadInput(f"{file.parent} is no folder, so that nothing can be written into it") from None
 
 
 def read_records(path: Path) -> list[Record]:

@@ -43,7 +43,7 @@ def question(row: Row) -> Iterator[Record]:
     yield row.record(
         row.position,
         room_id=row.text("scan_id"),
-        family=f"nr3d_{'easy' if int(count[:9]) <= 2 else 'hard'}",
+        family=f"{row.source}_{'easy' if int(count[:9]) <= 2 else 'hard'}",
         question=row.text("utterance"),
         subject=row.text("instance_type"),
         **found_answer((row.id("target_id"),)),

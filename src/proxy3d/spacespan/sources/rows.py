@@ -166,7 +166,7 @@ def lines(file: Path) -> Iterator[Item]:
             continue
         try:
             item = json.loads(line)
-            usable = True
+            usable = usable or isinstance(item, dict)
         except (ValueError, RecursionError):
             item = Unusable("not JSON; was the file cut off?")
         yield f"{file.name}, line {number}", item
@@ -181,9 +181,13 @@ def table(file: Path) -> Iterator[Item]:
     try:
         if not reader.fieldnames or len(reader.fieldnames) < 2:
             raise BadInput(f"{file}: expected a header with the names of the columns")
+        empty = True
         for row in reader:
+            empty = False
             cut = None in row or None in row.values()
             yield f"{file.name}, line {reader.line_num}", Unusable("not as many cells as the header has names") if cut else row
+        if empty:
+            raise BadInput(f"{file}: expected rows below the header, got none")
     except csv.Error as error:
         raise BadInput(f"{file}, line {reader.line_num}: not a table: {error}") from None
 

@@ -17,7 +17,7 @@ QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 
 def read(path: Path) -> Iterator[Record | Dropped]:
     """Its rows as JSON or JSON Lines, or the TSV of VLMEvalKit, which calls the same things candidates and answer."""
-    patterns = ("test*.json*", "VSI*.json*", "vsi*.json*", "*.tsv")
+    patterns = ("test*.json*", "VSI*.json*", "vsi*.json*", "VSI*.tsv", "vsi*.tsv")
     return imported(path, *patterns, source="vsi_bench", licence="Apache-2.0", ask=question, besides="*meta_info*")
 
 
