@@ -23,7 +23,7 @@ app = App(
     version="0.1.0",
     help_on_error=False,
 )
-data = App(name="data", help="Make and check SpaceSpan, the rooms and questions that models are trained on.")
+data = App(name="data", help="Make, import, mix and check the rooms and questions that models are trained on.")
 app.command(data)
 
 
@@ -270,7 +270,7 @@ def data_import(
 ) -> None:
     """Turn somebody else's question files into records: `data import scanqa FOLDER -o scanqa.jsonl`.
 
-    Rows that cannot be used go to a .dropped.jsonl file beside it, each with its reason.
+    Rows that cannot be used go to a .dropped.jsonl file beside it, each with its reason. A SOURCE that is not known lists those that are.
     """
     from proxy3d.spacespan.imports import import_questions as run
 

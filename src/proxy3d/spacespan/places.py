@@ -10,6 +10,8 @@ from proxy3d.spacespan.record import Record
 
 SCANNET = re.compile(r"scene\d{4}_\d{2}")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+# Folders between a room and its pictures, which name no room.
+BETWEEN = {"color", "colour", "image", "images", "image_color", "video_color", "rgb", "frames", "imgs", "resized_images", "dslr", "iphone", "."}
 
 
 def room_of(path: str) -> str:
@@ -17,7 +19,9 @@ def room_of(path: str) -> str:
     if found := SCANNET.search(path):
         return found[0]
     way = PurePosixPath(path.strip("/"))
-    return way.parent.name or way.stem if way.suffix.lower() in PICTURES else plain(way.name)
+    if way.suffix.lower() not in PICTURES:
+        return plain(way.name)
+    return next((folder.name for folder in way.parents if folder.name and folder.name.lower() not in BETWEEN), way.stem)
 
 
 def plain(name: str) -> str:

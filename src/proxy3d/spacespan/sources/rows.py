@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -129,7 +130,7 @@ def question_files(path: Path, patterns: tuple[str, ...], besides: str = "") -> 
         return [path]
     if not path.is_dir():
         raise BadInput(f"{path}: no such file or folder; expected {' or '.join(patterns)}")
-    found = sorted({f for p in patterns for f in path.rglob(p) if f.is_file() and not (besides and f.match(besides))})
+    found = sorted({f for p in patterns for f in path.rglob(p) if f.is_file() and f.suffix in READABLE and not (besides and f.match(besides))})
     if not found:
         for other in sorted(path.rglob("*.pkl")):
             refuse(other)
@@ -176,8 +177,8 @@ def lines(file: Path) -> Iterator[Item]:
 
 def table(file: Path) -> Iterator[Item]:
     """Rows of a CSV or TSV file by the names in its header."""
-    text = decoded(file)
-    reader = csv.DictReader(text.splitlines(keepends=True), delimiter="\t" if file.suffix == ".tsv" else ",", strict=True)
+    # Not splitlines(): U+2028 inside a cell ends no row.
+    reader = csv.DictReader(io.StringIO(decoded(file), newline=""), delimiter="\t" if file.suffix == ".tsv" else ",", strict=True)
     try:
         if not reader.fieldnames or len(reader.fieldnames) < 2:
             raise BadInput(f"{file}: expected a header with the names of the columns")
@@ -279,10 +280,13 @@ def box_of_corners(key: str, value: object) -> Box:
 
 
 def worded_answer(answers: tuple[str, ...], answer_type: str = "text") -> dict:
-    """Fields of a record whose answers are words, the first being the one to learn; hidden where there are none."""
+    """Fields of a record whose answers are words, the first being the one to learn; hidden where there are none.
+
+    An answer that two people gave stays there twice: scores that average over references count it twice.
+    """
     if not answers:
         return {"answer": "", "answer_type": "hidden"}
-    return {"answer": answers[0], "answers": tuple(dict.fromkeys(answers)), "answer_type": answer_type}
+    return {"answer": answers[0], "answers": answers, "answer_type": answer_type}
 
 
 def found_answer(targets: tuple[int, ...], boxes: tuple[Box, ...] = ()) -> dict:
