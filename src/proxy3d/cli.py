@@ -287,7 +287,7 @@ def data_check(
     file: str,
     /,
     *more: str,
-    against: Annotated[list[str] | None, Parameter(consume_multiple=True, help="scenes of evaluation sets, which training may not show")] = None,
+    against: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="", help="scenes of evaluation sets, not to train on")] = None,
     json: Json = False,
 ) -> None:
     """Check files of records: valid lines, unique ids, splits that share no place, no place of an evaluation set in training."""
@@ -308,7 +308,7 @@ def data_mix(
     /,
     *more: str,
     out: Annotated[str, Parameter(name=["-o", "--out"])],
-    against: Annotated[list[str] | None, Parameter(consume_multiple=True, help="scenes of evaluation sets, left out here")] = None,
+    against: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="", help="scenes of evaluation sets, left out here")] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:

@@ -260,6 +260,9 @@ def test_scan2cap_reads_both_kinds_of_corpus(tmp_path):
 def test_scan2cap_gathers_all_descriptions_of_an_object(tmp_path):
     first, *_ = SOURCES["scan2cap"](write("scan2cap", tmp_path))
     assert len(first.answers) == 2 and first.answer_type == "caption"
+    rows = [*WRITTEN["scan2cap"].rows, {**WRITTEN["scan2cap"].rows[0], "description": " "}]
+    found = list(SOURCES["scan2cap"](write("scan2cap", tmp_path, rows)))
+    assert first in found and len(dropped(found)) == 1
 
 
 def test_nr3d_by_scene_is_something_to_say(tmp_path):

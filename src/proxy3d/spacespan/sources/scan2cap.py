@@ -47,7 +47,8 @@ def grouped(file: Path, rows: list) -> Iterator[Item]:
     found: dict[tuple[str, str], dict] = {}
     for number, row in enumerate(rows, 1):
         where = f"{file.name}, row {number}"
-        if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("scene_id", "object_id", "description")):
+        words = [row.get(key) if isinstance(row, dict) else None for key in ("scene_id", "object_id", "description")]
+        if not all(isinstance(word, str) and word.strip() for word in words):
             yield where, Unusable("no scene_id, object_id and description as text")
             continue
         item = found.setdefault((row["scene_id"], row["object_id"]), {**row, "descriptions": [], "where": where})
