@@ -271,7 +271,7 @@ DIGESTS = {
     "scan2cap": "38956c938398",
     "nr3d": "a2f39ebb9c11",
     "sr3d": "bbf57939e493",
-    "vsi_bench": "e78180ca490b",
+    "vsi_bench": "2b20a61fe452",
     "vsi_590k": "a1963c14a60c",
     "sr_91k": "7ca050d587ea",
     "mmscan": "26af05525661",

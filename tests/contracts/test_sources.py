@@ -45,7 +45,7 @@ def test_five_rows_come_out_whole(name, tmp_path):
     assert len({r.question_id for r in rows}) == len(rows)
     for record in rows:
         assert record.source == name and record.licence and record.question_id.startswith(f"{name}/")
-        assert record.split in ("train", "val", "test", "all") and record.family.startswith(("vsi_", name))
+        assert record.split in ("train", "val", "test", "all") and record.family.startswith(name)
         assert Record.from_json(record.to_json()) == record
 
 
@@ -146,6 +146,14 @@ def test_what_is_not_there_gives_one_line(name, tmp_path):
         list(SOURCES[name](tmp_path / "absent"))
     with pytest.raises(BadInput, match="no question file in this folder; expected"):
         list(SOURCES[name](tmp_path))
+
+
+def test_files_of_one_name_keep_their_rows_apart_and_folders_say_the_split(tmp_path):
+    for folder in ("train/a", "val/a", "val/b"):
+        write("vsi_590k", tmp_path / folder)
+    rows = list(SOURCES["vsi_590k"](tmp_path))
+    assert not dropped(rows) and len({r.question_id for r in rows}) == 15
+    assert [r.split for r in rows] == ["train"] * 5 + ["val"] * 10
 
 
 @pytest.mark.parametrize("suffix", [".pkl", ".pt", ".npy"])

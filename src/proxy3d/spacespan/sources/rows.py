@@ -6,8 +6,9 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proxy3d.errors import BadInput
@@ -31,17 +32,15 @@ class Row:
     item: dict
     number: int
     file: Path
+    label: str  # what the file is called in ids
+    split: str
     source: str
     licence: str
 
     @property
-    def split(self) -> str:
-        return split_of(self.file.name)
-
-    @property
     def position(self) -> str:
         """An id for rows whose own ids are missing or repeat."""
-        return f"{self.file.stem}-{self.number}"
+        return f"{self.label}-{self.number}"
 
     def has(self, key: str) -> bool:
         return self.item.get(key) is not None
@@ -77,8 +76,7 @@ class Row:
 
     def inner(self, key: str) -> Row:
         """A row inside a row; an empty one where there is none."""
-        item = self.take(key, dict, "an object") if self.has(key) else {}
-        return Row(item, self.number, self.file, self.source, self.licence)
+        return replace(self, item=self.take(key, dict, "an object") if self.has(key) else {})
 
     def record(self, own_id: str, **fields: object) -> Record:
         """A record of this source; ids get the source in front, so that sources can be mixed."""
@@ -100,14 +98,14 @@ def imported(
     `items` reads a file whose rows are not simply listed; files called like `besides` are left alone.
     """
     seen: set[str] = set()
-    for file in question_files(Path(path), patterns, besides):
+    for file, label, split in labelled(Path(path), question_files(Path(path), patterns, besides)):
         for number, (where, item) in enumerate((items or listed)(file), 1):
             try:
                 if isinstance(item, Unusable):
                     raise item
                 if not isinstance(item, dict):
                     raise Unusable(f"expected an object, got {type(item).__name__}")
-                made = list(ask(Row(item, number, file, source, licence)))
+                made = list(ask(Row(item, number, file, label, split, source, licence)))
             except ValueError as error:
                 yield Dropped(source, where, " ".join(str(error).split())[:300] or "no reason given")
                 continue
@@ -136,6 +134,15 @@ def question_files(path: Path, patterns: tuple[str, ...], besides: str = "") -> 
             refuse(other)
         raise BadInput(f"{path}: no question file in this folder; expected {' or '.join(patterns)}")
     return found
+
+
+def labelled(path: Path, files: list[Path]) -> Iterator[tuple[Path, str, str]]:
+    """Each file with what it is called in ids and the split that its name says, or else the folders it lies in."""
+    stems = Counter(file.stem for file in files)
+    for file in files:
+        way = file.relative_to(path) if path.is_dir() else Path(file.name)
+        said = (split_of(part) for part in reversed(way.parts))
+        yield file, file.stem if stems[file.stem] == 1 else way.as_posix(), next((split for split in said if split != "all"), "all")
 
 
 def refuse(file: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from proxy3d.spacespan.places import room_of
@@ -37,7 +38,7 @@ def question(row: Row) -> Iterator[Record]:
         row.name("id" if row.has("id") else "index"),
         split="test" if row.split == "all" else row.split,
         room_id=scene,
-        family=f"vsi_{task.removeprefix('obj_').removeprefix('object_')}",
+        family=f"vsi_bench_{task}",
         question=row.text("question"),
         media=(row.text("video"),) if row.has("video") else (f"{dataset}/{scene}.mp4",) if dataset else (),
         **answer,
@@ -55,5 +56,4 @@ def offered(row: Row) -> tuple[str, ...]:
             value = json.loads(value)
         except (ValueError, RecursionError):
             value = [re.sub(r"\\(.)", r"\1", a or b) for a, b in QUOTED.findall(value)]
-    inner = Row({key: value}, row.number, row.file, row.source, row.licence)
-    return inner.texts(key)
+    return replace(row, item={key: value}).texts(key)
