@@ -31,20 +31,31 @@ def import_questions(source: str, path: Path, out: Path, *, media: Path | None =
     if media is not None and not Path(media).is_dir():
         raise BadInput(f"--media {media}: no such folder; expected the one that clips are named relative to")
     rows = SOURCES[source](Path(path))
-    found = list(rows if media is None else with_media(rows, Path(media)))
-    records = [row for row in found if isinstance(row, Record)]
-    dropped = [row for row in found if isinstance(row, Dropped)]
-    if not records:
-        raise BadInput(f"{path}: no row of {source} can be used; the first says: {dropped[0].reason if dropped else 'there is none'}")
+    rows = rows if media is None else with_media(rows, Path(media))
+    dropped: list[Dropped] = []
+    splits, rooms, licences = Counter(), set(), set()
+
+    def kept() -> Iterator[Record]:
+        for row in rows:
+            if isinstance(row, Dropped):
+                dropped.append(row)
+                continue
+            splits[row.split] += 1
+            rooms.add(row.room_id)
+            licences.add(row.licence)
+            yield row
+        if not splits:
+            raise BadInput(f"{path}: no row of {source} can be used; the first says: {dropped[0].reason if dropped else 'there is none'}")
+
+    write_records(out, kept())  # one at a time: some sets have millions
     write_records(aside, dropped)
-    write_records(out, records)
     return {
         "file": str(out),
         "source": source,
-        "licence": records[0].licence,
-        "records": len(records),
-        "rooms": len({record.room_id for record in records}),
-        "splits": dict(sorted(Counter(record.split for record in records).items())),
+        "licence": ", ".join(sorted(licences)),
+        "records": splits.total(),
+        "rooms": len(rooms),
+        "splits": dict(sorted(splits.items())),
         "dropped": len(dropped),
         "reasons": dict(Counter(row.reason for row in dropped).most_common(SHOWN)),
         "dropped_file": str(aside),
