@@ -23,7 +23,7 @@ app = App(
     version="0.1.0",
     help_on_error=False,
 )
-data = App(name="data", help="Make and check SpaceSpan, the rooms and questions that models are trained on.")
+data = App(name="data", help="Make, import, mix and check the rooms and questions that models are trained on.")
 app.command(data)
 
 
@@ -257,6 +257,73 @@ def data_make(
     show(result, json, f"{result['folder']}: {result['rooms']} rooms, {result['questions']} questions")
 
 
+@data.command(name="import")
+def data_import(
+    source: str,
+    path: str,
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["-o", "--out"])],
+    media: Annotated[str | None, Parameter(help="folder of the clips; a question whose clip is not there is dropped")] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Turn somebody else's question files into records: `data import scanqa FOLDER -o scanqa.jsonl`.
+
+    Rows that cannot be used go to a .dropped.jsonl file beside it, each with its reason. A SOURCE that is not known lists those that are.
+    """
+    from proxy3d.spacespan.imports import import_questions as run
+
+    result = run(source, Path(path), Path(out), media=Path(media) if media else None, force=force)
+    lines = [f"{result['file']}: {result['records']} records of {result['rooms']} rooms, licence {result['licence']}"]
+    lines += [f"{split:8} {count}" for split, count in result["splits"].items()]
+    lines += [f"{result['dropped_file']}: {result['dropped']} rows dropped"] if result["dropped"] else []
+    lines += [f"{count:8} {reason}" for reason, count in result["reasons"].items()]
+    show(result, json, "\n".join(lines))
+
+
+@data.command(name="check")
+def data_check(
+    file: str,
+    /,
+    *more: str,
+    against: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="", help="scenes of evaluation sets, not to train on")] = None,
+    json: Json = False,
+) -> None:
+    """Check files of records: valid lines, unique ids, splits that share no place, no place of an evaluation set in training."""
+    from proxy3d.spacespan.imports import check_records as run
+
+    result = run([Path(f) for f in (file, *more)], [Path(f) for f in against or ()])
+    counts = "\n".join(f"{key:20} {value}" for key, value in result.items() if key != "trouble")
+    show(result, json, "\n".join([counts, *result["trouble"]]))
+    found = [f"{result[key]} {what}" for key, what in TROUBLE.items() if result[key]]
+    if found:
+        raise BadInput(f"{', '.join(found)}; the list is above, expected none")
+
+
+@data.command(name="mix")
+def data_mix(
+    mixture: str,
+    file: str,
+    /,
+    *more: str,
+    out: Annotated[str, Parameter(name=["-o", "--out"])],
+    against: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="", help="scenes of evaluation sets, left out here")] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Draw a training mixture from files of records, with a manifest of everything it was made from.
+
+    MIXTURE is a JSON file with shares by source and a seed, or spacespan-318k for the proportions of the paper.
+    """
+    from proxy3d.spacespan.mixture import SPACESPAN_318K, Mixture
+    from proxy3d.spacespan.mixture import mix as run
+
+    recipe = SPACESPAN_318K if mixture == "spacespan-318k" else Mixture.load(Path(mixture))
+    result = run(recipe, [Path(f) for f in (file, *more)], Path(out), against=[Path(f) for f in against or ()], force=force)
+    show(result, json, f"{result['file']}: {result['records']} records, {result['left_out_for_evaluation']} left out for evaluation")
+
+
 def box_line(box: dict) -> str:
     """One box in words a person reads."""
     unit = "m" if "centre_m" in box else "units"
@@ -269,12 +336,16 @@ def show(result: dict, as_json: bool, text: str) -> None:
     print(json.dumps(result, allow_nan=False) if as_json else text)
 
 
+TROUBLE = {"repeated_ids": "repeated ids", "shared_places": "places in two splits", "leaked_records": "training records of an evaluated place"}
 TYPED = {  # what a verb looks like when it is typed in full
     "encode": "proxy3d encode CAPTURE -o room.p3d",
     "ask": 'proxy3d ask room.p3d "Is there a table?"',
     "ground": 'proxy3d ground room.p3d "the chair"',
     "measure": "proxy3d measure room.p3d distance chair table",
     "view": "proxy3d view room.p3d -o room.html",
+    "data import": "proxy3d data import scanqa FOLDER -o scanqa.jsonl",
+    "data check": "proxy3d data check scanqa.jsonl --against exclude_list.txt",
+    "data mix": "proxy3d data mix mixture.json scanqa.jsonl sqa3d.jsonl -o train.jsonl",
 }
 
 

@@ -1,1 +1,1 @@
-"""Rooms with exact truth, questions about them, and one record for every question."""
+"""Rooms with exact truth, questions about them and questions from elsewhere, and one record for every question."""
