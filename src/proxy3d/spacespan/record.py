@@ -11,15 +11,15 @@ from typing import Literal
 from proxy3d.errors import BadInput
 from proxy3d.values import Box
 
-AnswerType = Literal["yes_no", "choice", "number", "metres", "category", "boxes"]
-ANSWER_TYPES = ("yes_no", "choice", "number", "metres", "category", "boxes")
+AnswerType = Literal["yes_no", "choice", "number", "metres", "square_metres", "category", "boxes"]
+ANSWER_TYPES = ("yes_no", "choice", "number", "metres", "square_metres", "category", "boxes")
 
 
 @dataclass(frozen=True)
 class Record:
     """One question about one room, with its exact answer.
 
-    `answer` is "yes" / "no", one of `choices`, digits, "1.8 m", one word, or (boxes) how many boxes there are to find.
+    `answer` is "yes" / "no", one of `choices`, digits, "1.8 m", "14 m2", one word, or (boxes) how many boxes there are to find.
     """
 
     question_id: str  # "train-000017-count-0": unique in a data set
