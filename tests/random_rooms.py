@@ -119,6 +119,7 @@ def small_thing(rng: Random, id: int, category: str, size: tuple[float, ...], ob
 def made(rng: Random, id: int, category: str, centre, size, relation: str, support: int, size_px: int) -> RoomObject:
     area = (size_px / 256) ** 2
     level = rng.choice((0, 2, 20, 50)) if rng.random() < 0.1 else rng.randint(150, 4000)
-    pixels = tuple(int(level * area * share) for share in (0.2, 1.0, 0.5))
+    into_view = rng.choice(((0.2, 1.0, 0.5), (0.0, 1.0, 0.7), (0.0, 0.0, 1.0), (1.0, 0.6, 0.0)))
+    pixels = tuple(int(level * area * share) for share in into_view)
     model, colour = f"{category}-{rng.randint(0, 9)}", rng.choice(COLOURS)
     return RoomObject(id, category, model, colour, tuple(centre), tuple(size), rng.uniform(-3, 3), relation, support, pixels)

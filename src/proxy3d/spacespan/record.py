@@ -16,8 +16,8 @@ from proxy3d.errors import BadInput
 from proxy3d.geometry import is_rigid
 from proxy3d.values import Box
 
-AnswerType = Literal["yes_no", "choice", "number", "metres", "category", "boxes", "objects", "text", "caption", "hidden"]
-ANSWER_TYPES = ("yes_no", "choice", "number", "metres", "category", "boxes", "objects", "text", "caption", "hidden")
+AnswerType = Literal["yes_no", "choice", "number", "metres", "square_metres", "category", "boxes", "objects", "text", "caption", "hidden"]
+ANSWER_TYPES = ("yes_no", "choice", "number", "metres", "square_metres", "category", "boxes", "objects", "text", "caption", "hidden")
 Pose = tuple[tuple[float, ...], ...]
 # Left out of a line where they say nothing, so that rooms made before these fields came keep their bytes.
 SPARSE = ("answers", "source", "licence", "unit", "situation", "world_from_agent", "media")
@@ -27,7 +27,7 @@ SPARSE = ("answers", "source", "licence", "unit", "situation", "world_from_agent
 class Record:
     """One question about one room, with its answers.
 
-    `answer` is "yes" / "no", one of `choices`, a number, "1.8 m", one word, free text, a caption, how many boxes or objects there are to
+    `answer` is "yes" / "no", one of `choices`, a number, "1.8 m", "14 m2", one word, free text, a caption, how many boxes or objects there are to
     find, or empty where a benchmark keeps it hidden. `boxes` asks for boxes that the record has; `objects` for objects whose boxes lie
     elsewhere.
     """

@@ -33,7 +33,10 @@ class Facts:
     def __init__(self, room: Room):
         scale = room.image_size_px[0] * room.image_size_px[1] / 65536
         pixels = [np.array(o.pixels) / scale for o in room.objects]
-        self.objects = [o for o, p in zip(room.objects, pixels, strict=True) if p.sum() >= 120 and p.max() >= 60]
+        clear = [p.sum() >= 120 and p.max() >= 60 for p in pixels]
+        self.objects = [o for o, seen in zip(room.objects, clear, strict=True) if seen]
+        self.pixels = [p for p, seen in zip(pixels, clear, strict=True) if seen]
+        self.floor_m2 = room.size_m[0] * room.size_m[1]
         self.centre_m = np.array([o.centre_m for o in self.objects]).reshape(-1, 3)
         self.size_m = np.array([o.size_m for o in self.objects]).reshape(-1, 3)
         # A level camera at the floor below the first one: its x axis stays, its z axis loses what is vertical.
@@ -145,6 +148,39 @@ def height(facts: Facts, nouns: Sequence[str], match: re.Match, text: str) -> So
     return Solved(f"{facts.size_m[facts.only(nouns[0]), 2]:.1f} m")
 
 
+def longest_side(facts: Facts, nouns: Sequence[str], match: re.Match, text: str) -> Solved:
+    return Solved(f"{facts.size_m[facts.only(nouns[0])].max():.1f} m")
+
+
+def room_size(facts: Facts, nouns: Sequence[str], match: re.Match, text: str) -> Solved:
+    return Solved(f"{facts.floor_m2:.0f} m2")
+
+
+def standing(facts: Facts, nouns: Sequence[str], match: re.Match, text: str) -> Solved:
+    """The option whose direction is nearest to the one asked for, in the frame of somebody at the first thing who faces the second."""
+    at, ahead, asked = (facts.centre_m[facts.only(noun), :2] for noun in nouns)
+    forward = (ahead - at) / np.linalg.norm(ahead - at)
+    to_asked = (asked - at) / np.linalg.norm(asked - at)
+    # (right, ahead) of each option; a quarter lies on its diagonal.
+    where = {"left": (-1, 0), "right": (1, 0), "behind": (0, -1), "front": (0, 1)}
+    options = re.findall(r"(?:to the (?:front )?|behind(?: and to the )?)(?:left|right)|behind(?! and)", text)
+    seen = np.array([forward[1] * to_asked[0] - forward[0] * to_asked[1], forward @ to_asked])
+
+    def alike(option: str) -> float:
+        direction = np.sum([where[word] for word in re.findall("left|right|behind|front", option)], 0)
+        return float(seen @ direction / np.linalg.norm(direction))
+
+    return Solved(max(options, key=alike))
+
+
+def appearance_order(facts: Facts, nouns: Sequence[str], match: re.Match, text: str) -> Solved:
+    """The letter of the option in which every thing comes into view after those before it."""
+    orders = {letter.upper(): re.findall(r"<(\d+)>", names) for letter, names in re.findall(r"([a-d])\) ([^;.]+)[;.]", text)}
+    first = {name: next(t for t, n in enumerate(facts.pixels[facts.only(name)]) if n >= 60) for name in set(nouns)}
+    times = {letter: [first[nouns[int(i)]] for i in slots] for letter, slots in orders.items()}
+    return Solved(next(letter for letter, when in times.items() if when == sorted(when)))
+
+
 def nearest(facts: Facts, nouns: Sequence[str], match: re.Match, text: str) -> Solved:
     anchor = nouns[int(match.group(1))]
     options = [noun for noun in nouns if noun != anchor]
@@ -210,6 +246,10 @@ RULES: tuple[tuple[str, Callable[[Facts, Sequence[str], re.Match, str], Solved]]
     (r"[\d.]+ m ahead", what_is_at),
     (r"colour.*\?$|^(name|tell me) the colour of", colour),
     (r"^how many <|^(can you )?count|number of", count),
+    (r"[a-d]\) <", appearance_order),
+    (r"by the <0>|from the <0>, looking", standing),
+    (r"longest", longest_side),
+    (r"square metres|area of|area does|how (large|big) is (this|the) room", room_size),
     (r"distance|how far|how many metres (is|are) ", distance),
     (r"taller|greater height", taller),
     (r"how tall|height|how many metres tall", height),

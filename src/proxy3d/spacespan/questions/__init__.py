@@ -8,6 +8,7 @@ from itertools import islice
 from random import Random
 
 from proxy3d.spacespan.questions.balance import balance, blind_report
+from proxy3d.spacespan.questions.directions import direction_easy, direction_hard, direction_medium
 from proxy3d.spacespan.questions.distances import distance, nearer, nearest, what_is_at
 from proxy3d.spacespan.questions.grounding import (
     ground_category,
@@ -16,9 +17,10 @@ from proxy3d.spacespan.questions.grounding import (
     ground_superlative,
     ground_support,
 )
+from proxy3d.spacespan.questions.order import appearance_order
 from proxy3d.spacespan.questions.presence import colour, count, existence
 from proxy3d.spacespan.questions.relations import left_right, support
-from proxy3d.spacespan.questions.sizes import height, taller
+from proxy3d.spacespan.questions.sizes import height, longest_side, room_size, taller
 from proxy3d.spacespan.questions.view import View, Vocabulary
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import Room
@@ -37,6 +39,12 @@ FAMILIES: dict[str, Callable[[View, Random], Iterator[Record]]] = {
     "what_is_at": what_is_at,
     "height": height,
     "taller": taller,
+    "longest_side": longest_side,
+    "room_size": room_size,
+    "direction_easy": direction_easy,
+    "direction_medium": direction_medium,
+    "direction_hard": direction_hard,
+    "appearance_order": appearance_order,
     "colour": colour,
     "ground_category": ground_category,
     "ground_relation": ground_relation,

@@ -1,4 +1,4 @@
-"""How tall things are, and which is taller."""
+"""How tall and how long things are, which is taller, and how large the room is."""
 
 from __future__ import annotations
 
@@ -32,6 +32,28 @@ TALLER = (
     "Which has the greater height, the {a} or the {b}?",
     "Comparing heights, which is taller: the {a} or the {b}?",
 )
+LONGEST = (
+    "How long is the longest side of the {x}?",
+    "What is the length of the longest side of the {x}?",
+    "What is the longest dimension of the {x}?",
+    "How much does the {x} measure along its longest side?",
+    "In metres, how long is the longest side of the {x}?",
+    "Estimate the longest dimension of the {x}.",
+    "How long is the {x} along its longest side?",
+    "How many metres does the longest side of the {x} measure?",
+    "What does the longest side of the {x} measure?",
+)
+ROOM = (
+    "How large is this room?",
+    "How large is the floor of this room, in square metres?",
+    "What is the floor area of the room?",
+    "How many square metres does this room have?",
+    "What is the size of this room in square metres?",
+    "Estimate the floor area of this room.",
+    "In square metres, how large is the room?",
+    "How big is the room?",
+    "What area does the floor of the room have?",
+)
 
 
 def height(view: View, rng: Random) -> Iterator[Record]:
@@ -57,3 +79,20 @@ def taller(view: View, rng: Random) -> Iterator[Record]:
 
 def ratio(a, b) -> float:
     return max(a.size_m[2], b.size_m[2]) / max(min(a.size_m[2], b.size_m[2]), 1e-6)
+
+
+def longest_side(view: View, rng: Random) -> Iterator[Record]:
+    """How long is the longest side of the sofa? Of its box, as VSI-Bench measures objects; from 0.2 m, 1 cm or more from where rounding changes."""
+    for category in shuffled(rng, view.unique):
+        longest = max(view.unique[category].size_m)
+        if longest >= 0.2 and one_decimal(longest):
+            text = rng.choice(LONGEST).format(x=category)
+            yield view.record("longest_side", text, f"{one_decimal(longest)} m", "metres", subject=category, targets=[view.unique[category]])
+
+
+def room_size(view: View, rng: Random) -> Iterator[Record]:
+    """How large is this room? Width times depth between the walls, in whole square metres; the targets are all that is seen, three things at least."""
+    if len(view.seen) < 3:
+        return
+    text = f"{view.room.size_m[0] * view.room.size_m[1]:.0f} m2"
+    yield view.record("room_size", rng.choice(ROOM), text, "square_metres", subject="room", targets=view.seen)
