@@ -13,6 +13,7 @@ from proxy3d.tokens.position import PAIR_DIM, pair_numbers
 from proxy3d.tokens.project import Attend, Feed, with_viewer
 
 ANCHORS = 3  # things that a question may measure from at once
+VERDICTS = ("", "yes", "no")  # what an answer may begin with although the question does not say it; first: any other word
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Fused:
 
     scene: Float[Tensor, "Q 1+K W"]
     match: Float[Tensor, "Q n K"]  # logit that a word names what a proxy is part of
-    chosen: Float[Tensor, "Q 1+n"]  # log share of the answer: 0 = a word of its own, 1 + i = begins with word i of the question
+    chosen: Float[Tensor, "Q 3+n"]  # log share of the answer: a word of its own, yes, no, or one that begins with word i of the question
 
     def rows(self, index: list[int]) -> Fused:
         """Some of the questions."""
@@ -47,11 +48,12 @@ class Fusion(nn.Module):
         self.to_word, self.to_proxy, self.found = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(2, width)
         self.word_mark = nn.Parameter(torch.zeros(width))
         self.anchor = nn.Linear(width, ANCHORS)
-        self.related = nn.ModuleList([nn.Linear(ANCHORS * PAIR_DIM, width), nn.Linear(width, width), nn.Linear(width, width)])
+        self.place, self.own, self.asked = nn.Linear(ANCHORS * PAIR_DIM, width), nn.Linear(width, 2 * width), nn.Linear(width, 2 * width)
         self.relate = nn.Sequential(nn.GELU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(nn.ModuleList([Attend(width, heads), Feed(width)]) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.choose = nn.Linear(width, 1)
+        self.norm_early, self.judge = nn.LayerNorm(width), nn.Linear(width, 2)
+        self.verdict, self.choose = nn.Linear(3 * width, len(VERDICTS)), nn.Linear(2 * width, 1)
 
     def forward(
         self,
@@ -73,13 +75,13 @@ class Fusion(nn.Module):
         centre, size = (torch.cat([at.expand(count, -1, -1), of_words @ at[1:]], 1) for at in (centre, size))
         pairs, closed = pair_numbers(centre, size, viewer), F.pad(closed, (len(tokens), 0))
         x = torch.cat([scene, words + self.word_mark], 1)
-        x = x + self._lie(x, words, match, is_word, pairs[:, len(tokens) :])
+        names = match.amax(-1).sigmoid() * is_word
+        x = x + self._lie(x, words, names, is_word, pairs[:, len(tokens) :])
+        early = self.norm_early(x[:, len(tokens) :])
         for attend, feed in self.layers:
             x = feed(attend(x, pairs, closed))
         x = self.norm(x)
-        begins = torch.cat([x[:, :1], x[:, len(tokens) :]], 1)
-        chosen = self.choose(begins)[..., 0] + F.pad(closed[:, 0, 0, len(tokens) :], (1, 0))
-        return Fused(x[:, : len(tokens)], match, chosen.log_softmax(-1))
+        return Fused(x[:, : len(tokens)], match, self._choose(x[:, 0], x[:, len(tokens) :], early, words, names, is_word))
 
     def _exchange(self, scene: Tensor, words: Tensor, match: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
         """Words take in the mean of their proxies and how sure they are of them; proxies take in the words that name them."""
@@ -88,14 +90,30 @@ class Fusion(nn.Module):
         told = share.transpose(1, 2) @ self.to_proxy(words) / (share.sum(1)[..., None] + 1)
         return torch.cat([scene[:, :1], scene[:, 1:] + told], 1), words + seen + self.found(sure)
 
-    def _lie(self, x: Tensor, words: Tensor, match: Tensor, is_word: Tensor, pairs: Tensor) -> Tensor:
-        """What it means, to this question, how each token lies to the named things: `pairs` (Q, n, 1+K+n, 10) from each word to everything."""
-        names = match.amax(-1).sigmoid()  # a word that names nothing has no place to measure from
-        role = (self.anchor(words) + (names + 1e-3).log()[..., None]).masked_fill(~is_word[..., None], -torch.inf).softmax(1)
-        lies = torch.einsum("qwa,qwtp->qtap", role, pairs).flatten(2)
-        asked = words[torch.arange(len(words)), is_word.sum(1) - 1]  # the last word has heard the whole question
-        place, own, question = self.related
-        return self.relate(place(lies) + own(x) + question(asked)[:, None])
+    def _lie(self, x: Tensor, words: Tensor, names: Tensor, is_word: Tensor, pairs: Tensor) -> Tensor:
+        """What it means, to this question, how each token lies to the named things: `pairs` (Q, n, 1+K+n, 10) from each word to everything.
+
+        The question multiplies what it asks about (FiLM, Perez et al. 2018, arXiv 1709.07871): "left" and "right" turn one sign round,
+        which a sum would have to learn as an exclusive or.
+        """
+        role = attention(self.anchor(words), names, is_word)
+        lies = self.place(torch.einsum("qwa,qwtp->qtap", role, pairs).flatten(2))
+        last = words[torch.arange(len(words)), is_word.sum(1) - 1]  # the last word has heard the whole question
+        (own_times, own), (times, asked) = self.own(x).chunk(2, -1), self.asked(last)[:, None].chunk(2, -1)
+        return self.relate(lies * (1 + own_times + times) + own + asked)
+
+    def _choose(self, viewer: Tensor, words_late: Tensor, words_early: Tensor, words: Tensor, names: Tensor, is_word: Tensor) -> Tensor:
+        """Log shares of what the answer begins with, from what is known before and after the joint layers."""
+        role = self.judge(words)
+        roles = torch.cat([attention(role[..., :1], names, is_word), attention(role[..., 1:], torch.ones_like(names), is_word)], -1)
+        judged = (roles.transpose(1, 2) @ words_early).flatten(1)
+        word = self.choose(torch.cat([words_early, words_late], -1))[..., 0].masked_fill(~is_word, -torch.inf)
+        return torch.cat([self.verdict(torch.cat([judged, viewer], -1)), word], -1).log_softmax(-1)
+
+
+def attention(role: Float[Tensor, "Q n A"], names: Float[Tensor, "Q n"], is_word: Bool[Tensor, "Q n"]) -> Float[Tensor, "Q n A"]:
+    """Shares over words by their role in the question, as far as they name anything: what names nothing has no place to measure from."""
+    return (role + (names + 1e-3).log()[..., None]).masked_fill(~is_word[..., None], -torch.inf).softmax(1)
 
 
 class PointingHead(nn.Module):

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from proxy3d.answers.fusion import Fused, Fusion, GatedCrossAttention, PointingHead
+from proxy3d.answers.fusion import VERDICTS, Fused, Fusion, GatedCrossAttention, PointingHead
 from proxy3d.answers.language_models.llama import LlamaHost, add_low_rank
 from proxy3d.answers.objects import ObjectNamer
 
@@ -61,6 +61,8 @@ class SpatialReader(nn.Module):
         self.pointing = PointingHead(s.width)
         self.summary = nn.Linear(s.width, host.dim)  # what the scene would answer, as a word embedding; stage 2 learns through it
         # What all word embeddings have in common says nothing about which word it is, and would outweigh what does.
+        verdicts = [host.tokenizer.encode(host.chat.space + word)[0] for word in VERDICTS[1:]]
+        self.register_buffer("verdict_ids", torch.tensor(verdicts), persistent=False)
         self.register_buffer("common", host.body.embed_tokens.weight.detach().mean(0), persistent=False)
         self.summary_gate = nn.Parameter(torch.zeros(()))
         crossed = range(self.tap, host.layers, s.cross_every)
@@ -107,9 +109,10 @@ class SpatialReader(nn.Module):
         return self.summary(fused.scene[:, 0])
 
     def hint(self, fused: Fused, ids: Int[Tensor, "Q n"]) -> Float[Tensor, "Q E"]:
-        """Direction in which the first word of the answer lies: a word of the question (`ids`), or one of the scene's own."""
+        """Direction in which the first word of the answer lies: yes, no, a word of the question (`ids`), or one of the scene's own."""
         share = fused.chosen.exp()
-        offered = F.normalize(self.host.embed(ids) - self.common, dim=-1)
+        offered = torch.cat([self.verdict_ids.expand(len(ids), -1), ids], 1)
+        offered = F.normalize(self.host.embed(offered) - self.common, dim=-1)
         return share[:, :1] * F.normalize(self.own_word(fused), dim=-1) + (share[:, 1:, None] * offered).sum(1)
 
     def speak(

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from proxy3d.answers.fusion import Fused
+from proxy3d.answers.fusion import VERDICTS, Fused
 from proxy3d.answers.model import SpatialReader
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import Question, RoomLesson, box_loss, object_target, pointing_target
@@ -42,7 +42,7 @@ class AlignSettings:
     weight_metres: float = 0.5
     weight_name: float = 0.5
     weight_match: float = 4.0
-    weight_chosen: float = 1.0
+    weight_chosen: float = 2.0
     weight_words: float = 1.0
 
 
@@ -89,10 +89,10 @@ class AlignObjective:
         if not answered:
             return parts
         first = torch.tensor([questions[i].answer[0] for i in answered])
-        copied = torch.tensor([copied_word(questions[i]) for i in answered])
-        surprise = F.cross_entropy(reader.host.logits(reader.own_word(fused)[answered]), first, reduction="none") * (copied == 0)
-        parts["summary"] = surprise.sum() / (copied == 0).sum().clamp_min(1) * s.weight_summary
-        parts["chosen"] = F.nll_loss(fused.chosen[answered], copied) * s.weight_chosen
+        chosen = torch.tensor([first_chosen(questions[i]) for i in answered])
+        surprise = F.cross_entropy(reader.host.logits(reader.own_word(fused)[answered]), first, reduction="none") * (chosen == 0)
+        parts["summary"] = surprise.sum() / (chosen == 0).sum().clamp_min(1) * s.weight_summary
+        parts["chosen"] = F.nll_loss(fused.chosen[answered], chosen) * s.weight_chosen
         metres = torch.tensor([questions[i].metres for i in answered])
         if bool(metres.isfinite().any()):
             known = metres.isfinite()
@@ -171,16 +171,18 @@ def token_ids(questions: Sequence[Question], width: int) -> Int[Tensor, "Q n"]:
     return torch.tensor([[*q.ids, *[0] * (width - len(q.ids))] for q in questions])
 
 
-def copied_word(question: Question) -> int:
-    """1 + which token of the question the answer begins with, where it must be one that the question offers; else 0.
+def first_chosen(question: Question) -> int:
+    """Which of `Fused.chosen` the answer begins with: yes, no, or 3 + the token of the question where what it offers begins; else 0.
 
     The last one of several, because what is asked about comes before what is offered.
     """
+    if question.record.answer in VERDICTS:
+        return VERDICTS.index(question.record.answer)
     if question.record.answer_type != "choice":
         return 0
     answer, ids = question.answer[:-1], question.ids
     starts = [i for i in range(len(ids)) if ids[i : i + len(answer)] == answer]
-    return starts[-1] + 1 if starts else 0
+    return starts[-1] + len(VERDICTS) if starts else 0
 
 
 def balanced_surprise(logit: Float[Tensor, "Q K"], wanted: Float[Tensor, "Q K"], counts: Float[Tensor, "Q K"]) -> Float[Tensor, "Q"]:

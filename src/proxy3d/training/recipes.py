@@ -53,7 +53,7 @@ class Recipe:
     proxies: int = 32
     stages: tuple[Stage, ...] = (
         Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=1000, lr=1e-3, fast=("log_beta", "log_tau")),
-        Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=1300, lr=6e-4),
+        Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=1000, lr=6e-4),
         # What stage 2 taught stays as it is: moving it on one room at a time made pointing worse (docs/findings.md).
         Stage("adapt", ("to_host", "cross", "host", "summary", "pointing"), steps=100, lr=4e-4, fast=("gate",)),
     )
