@@ -39,10 +39,17 @@ from proxy3d.training.threshold import best_least_score
 from proxy3d.weights import round_to_half, save_weights
 
 
+FIRST_FAMILIES = (
+    "existence", "support", "left_right", "nearer", "count", "distance", "nearest", "what_is_at", "height", "taller", "colour",
+    "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything a run depends on besides the data and the seed."""
 
+    families: tuple[str, ...] = FIRST_FAMILIES  # what it is asked; weights are scored on what they were taught
     semantic: str = "efficientnet_lite0"
     encoder: EncoderSettings = EncoderSettings()
     reader: ReaderSettings = ReaderSettings()
@@ -232,11 +239,12 @@ def train_reader(
     return reader.eval(), facts
 
 
-def questions_by_room(questions: Path, host: LlamaHost) -> dict[str, list[Question]]:
-    """The questions of a records file as tokens."""
+def questions_by_room(recipe: Recipe, questions: Path, host: LlamaHost) -> dict[str, list[Question]]:
+    """The questions of a records file as tokens, of the families that a recipe is asked."""
     by_room = defaultdict(list)
     for record in read_records(questions):
-        by_room[record.room_id].append(as_question(record, host))
+        if record.family in recipe.families:
+            by_room[record.room_id].append(as_question(record, host))
     return by_room
 
 
@@ -244,7 +252,7 @@ def rooms_of_questions(
     recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, questions: Path, host: LlamaHost, out: Path, seed: int
 ) -> list[RoomOfQuestions]:
     """Several looks at each room, and its questions."""
-    by_room = questions_by_room(questions, host)
+    by_room = questions_by_room(recipe, questions, host)
     teacher.eval()
 
     def compute() -> dict[str, Tensor]:
@@ -271,7 +279,7 @@ def rooms_without_scenes(recipe: Recipe, questions: Path, host: LlamaHost) -> li
     k, d = recipe.proxies, recipe.reader.proxy_dim
     nothing = SceneNumbers(torch.zeros(k, d), torch.zeros(k, PLACE_DIM), torch.zeros(k, 3), torch.zeros(VIEWER_DIM))
     lesson = RoomLesson(nothing, torch.zeros(k, 1), torch.zeros(k, 1), torch.zeros(1, 6), torch.zeros(1, dtype=torch.long))
-    return [RoomOfQuestions([lesson], mine) for _, mine in sorted(questions_by_room(questions, host).items())]
+    return [RoomOfQuestions([lesson], mine) for _, mine in sorted(questions_by_room(recipe, questions, host).items())]
 
 
 def data_hash(rooms: Path) -> dict:

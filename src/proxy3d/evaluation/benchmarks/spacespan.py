@@ -60,14 +60,16 @@ def evaluate_rooms(
     limit: int | None = None,
     progress: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> list[Row]:
-    """Ask everything about every room of a split, through the same encode and answer path that users have.
+    """Ask everything that the weights were taught about every room of a split, through the same encode and answer path that users have.
 
     Raises:
         BadInput: no such data set.
     """
     by_room: dict[str, list[Record]] = defaultdict(list)
+    taught = pipeline.weights.facts.get("run", {}).get("settings", {}).get("families")
     for record in read_records(Path(rooms) / f"{split}.jsonl"):
-        by_room[record.room_id].append(record)
+        if taught is None or record.family in taught:
+            by_room[record.room_id].append(record)
     lexicon = sorted({o.category for name in by_room for o in Room.load(Path(rooms) / split / name).objects})
     sizes = sorted(tuple(o.size_m) for name in list(by_room)[:50] for o in Room.load(Path(rooms) / split / name).objects)
     rows: list[Row] = []
