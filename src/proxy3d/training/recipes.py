@@ -38,7 +38,6 @@ from proxy3d.training.remembered import hear, keep_looks, kept_looks, key_of, re
 from proxy3d.training.threshold import best_least_score
 from proxy3d.weights import round_to_half, save_weights
 
-
 FIRST_FAMILIES = (
     "existence", "support", "left_right", "nearer", "count", "distance", "nearest", "what_is_at", "height", "taller", "colour",
     "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative",
