@@ -65,7 +65,7 @@ SPEED = {
     "prefill_ms": "language model reads the scene",
     "clip_to_first_answer_ms": "clip to first answer",
     "next_question_ms": "next question",
-    "peak_mb": "peak memory",
+    "peak_mb": "memory beside the loaded models",
 }
 
 

@@ -91,7 +91,7 @@ def longest_side(view: View, rng: Random) -> Iterator[Record]:
 
 
 def room_size(view: View, rng: Random) -> Iterator[Record]:
-    """How large is this room? Width times depth between the walls, in whole square metres; the targets are all that is seen, three things at least."""
+    """How large is this room? Width times depth between the walls, in whole square metres; targets are all that is seen, three things or more."""
     if len(view.seen) < 3:
         return
     text = f"{view.room.size_m[0] * view.room.size_m[1]:.0f} m2"
