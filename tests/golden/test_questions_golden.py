@@ -154,3 +154,22 @@ def test_balance_by_hand():
     records = [record(i, answer, subject) for i, (answer, subject) in enumerate([("yes", "bed")] * 3 + [("no", "bed"), ("no", "tv")])]
     kept = balance(records, seed=0)
     assert sorted(r.answer for r in kept) == ["no", "yes"] and {r.subject for r in kept} == {"bed"}
+
+
+@pytest.mark.parametrize(
+    ("said", "true", "kind", "is_right"),
+    [
+        ("1.5 m", "1.2 m", "metres", True),  # exactly a quarter off
+        ("1.6 m", "1.2 m", "metres", False),
+        ("0.3 m", "0.2 m", "metres", True),  # 10 cm where a quarter is less
+        ("15 m2", "12 m2", "square_metres", True),
+        ("16 m2", "12 m2", "square_metres", False),
+        ("12 m", "12 m2", "square_metres", False),
+        ("12 square metres", "12 m2", "square_metres", True),
+        ("The lamp.", "lamp", "choice", True),
+    ],
+)
+def test_a_short_answer_is_right_by_hand(said, true, kind, is_right):
+    from proxy3d.evaluation.metrics.answers import right
+
+    assert right(said, true, kind) is is_right
