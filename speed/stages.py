@@ -28,6 +28,7 @@ import torch
 
 import proxy3d
 from proxy3d import scene_file
+from proxy3d.answers.question import pad, padded_values, worded
 from proxy3d.clips import open_capture
 from proxy3d.features.grid import grid_for
 from proxy3d.points.lift import lift
@@ -106,11 +107,12 @@ class Bench:
             with clock.stage(way, stage):
                 session.ask(QUESTION)
         numbers = SceneNumbers.of(scene)
-        ids = torch.tensor([self.host.tokenizer.encode(QUESTION + self.host.chat.after)])
+        asked = worded(self.host, QUESTION)
+        ids, real = pad([asked.ids])
         with clock.stage(way, "of a question: listen"):
             words = reader.listen(ids, len(session.tokens))
         with clock.stage(way, "of a question: fuse and point"):
-            reader.point(reader.fuse(session.tokens, numbers, words, torch.ones_like(ids, dtype=torch.bool)), numbers.xyz_room_m)
+            reader.point(reader.fuse(session.tokens, numbers, words, real, padded_values([asked], len(asked.ids))), numbers.xyz_room_m)
 
     @torch.no_grad()
     def dense(self, clock: Clock) -> None:

@@ -8,7 +8,9 @@ import torch
 from proxy3d.answers.batch import answer_many
 from proxy3d.answers.language_models import LANGUAGE_MODELS
 from proxy3d.answers.language_models.llama import merge_low_rank
-from proxy3d.answers.model import ReaderSettings, SpatialReader, pad
+from proxy3d.answers.model import ReaderSettings, SpatialReader
+from proxy3d.answers.offers import Offers
+from proxy3d.answers.question import pad, padded_values, worded
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.pipeline import Pipeline
 from proxy3d.presets import PRESETS
@@ -26,27 +28,31 @@ def scene():
 def reader(scene):
     torch.manual_seed(1)
     made = SpatialReader(LANGUAGE_MODELS["tiny"](), ReaderSettings("tiny", proxy_dim=scene.proxies.feature.shape[1], categories=("box",))).eval()
-    for gate in (made.summary_gate, *(cross.gate for cross in made.cross.values())):  # as if it had learned something
+    for gate in (made.offer_gate, *(cross.gate for cross in made.cross.values())):  # as if it had learned something
         torch.nn.init.constant_(gate, 0.7)
     return made
 
 
 def spoken(reader, scene, question=QUESTIONS[2]):
+    """Logits of the next word after the question."""
     numbers = SceneNumbers.of(scene)
     tokens = reader.namer(numbers)
-    ids, real = pad([reader.host.tokenizer.encode(question)])
+    asked = worded(reader.host, question)
+    ids, real = pad([asked.ids])
     words = reader.listen(ids, len(tokens))
-    fused = reader.fuse(tokens, numbers, words, real)
-    return reader.speak(words, fused, reader.show(tokens), hint=reader.hint(fused, ids), last=real.sum(1) - 1)
+    fused = reader.fuse(tokens, numbers, words, real, padded_values([asked], len(asked.ids)))
+    hidden = reader.speak(words, fused, reader.show(tokens))
+    return reader.next_word(hidden[0, -1], reader.offers(fused, [asked])[0].after(()))
 
 
 @torch.no_grad()
 def test_closed_gates_leave_the_language_model_as_it_was(reader, scene):
     opened = spoken(reader, scene)
-    for gate in (reader.summary_gate, *(cross.gate for cross in reader.cross.values())):
+    for gate in (reader.offer_gate, *(cross.gate for cross in reader.cross.values())):
         gate.zero_()
     closed = spoken(reader, scene)
-    reader.cross, reader.summary_gate = torch.nn.ModuleDict(), torch.nn.Parameter(torch.zeros(()))
+    reader.cross = torch.nn.ModuleDict()
+    reader.offers = lambda fused, questions: [Offers(torch.zeros(reader.host.config.vocab_size), ()) for _ in questions]
     assert torch.equal(closed, spoken(reader, scene)) and not torch.allclose(closed, opened)
 
 

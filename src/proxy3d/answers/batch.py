@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from proxy3d.answers.model import SpatialReader, pad
+from proxy3d.answers.model import SpatialReader
+from proxy3d.answers.question import pad, padded_values, worded
 from proxy3d.tokens.project import SceneNumbers
 
 LONGEST_ANSWER = 12  # tokens
@@ -32,25 +33,25 @@ def answer_many(reader: SpatialReader, numbers: SceneNumbers, questions: Sequenc
     two or three tokens long, so that costs little.
     """
     host = reader.host
-    rows = [host.tokenizer.encode(host.chat.before + q + host.chat.after) for q in questions]
+    asked = [worded(host, q) for q in questions]
     tokens = reader.namer(numbers)
-    ids, real = pad(rows)
+    ids, real = pad([q.ids for q in asked])
     words = reader.listen(ids, len(tokens))
-    fused = reader.fuse(tokens, numbers, words, real)
+    fused = reader.fuse(tokens, numbers, words, real, padded_values(asked, ids.shape[1]))
     point, box = reader.point(fused, numbers.xyz_room_m)
-    hint = reader.hint(fused, ids)
-    out: list[list[int]] = [[] for _ in rows]
-    open_rows = [i for i in range(len(rows)) if speak is None or speak[i]]
+    out: list[list[int]] = [[] for _ in asked]
+    open_rows = [i for i in range(len(asked)) if speak is None or speak[i]]
+    offers = dict(zip(open_rows, reader.offers(fused.rows(open_rows), [asked[i] for i in open_rows]), strict=True))
     shown = reader.show(tokens)
     while open_rows:
-        ids, _ = pad([rows[i] + out[i] for i in open_rows])
+        ids, _ = pad([(*asked[i].ids, *out[i]) for i in open_rows])
         words = reader.listen(ids, len(tokens))
         cache = reader.recall(shown)
         cache.batch_repeat_interleave(len(open_rows))
-        asked = torch.tensor([len(rows[i]) - 1 for i in open_rows])
-        hidden = reader.speak(words, fused.rows(open_rows), cache, hint=hint[open_rows], last=asked)
-        last = torch.tensor([len(rows[i]) + len(out[i]) - 1 for i in open_rows])
-        best = host.logits(hidden[torch.arange(len(open_rows)), last]).argmax(-1).tolist()
+        hidden = reader.speak(words, fused.rows(open_rows), cache)
+        last = torch.tensor([len(asked[i].ids) + len(out[i]) - 1 for i in open_rows])
+        offered = torch.stack([offers[i].after(out[i]) for i in open_rows])
+        best = reader.next_word(hidden[torch.arange(len(open_rows)), last], offered).argmax(-1).tolist()
         for i, token in zip(open_rows, best, strict=True):
             out[i].append(token)
         open_rows = [i for i in open_rows if out[i][-1] != host.tokenizer.stop and len(out[i]) < LONGEST_ANSWER]

@@ -9,11 +9,21 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from proxy3d.tokens.position import PAIR_DIM, pair_numbers
+from proxy3d.answers.judge import Judge, Judged, attention, reading_order, spread
+from proxy3d.tokens.position import PAIR_DIM, pair_numbers, seen_from_start
 from proxy3d.tokens.project import Attend, Feed, with_viewer
 
 ANCHORS = 3  # things that a question may measure from at once
-VERDICTS = ("", "yes", "no")  # what an answer may begin with although the question does not say it; first: any other word
+SHARPNESS = 2.0  # how much more the surest proxies of a word say where its thing is than the others
+
+
+@dataclass(frozen=True)
+class SceneThings:
+    """What the proxies of a scene are known to be part of, before any question."""
+
+    centre_room_m: Float[Tensor, "K 3"]
+    size_m: Float[Tensor, "K 3"]
+    kind: Float[Tensor, "K C"]  # probability of each category; what is missing to 1 is none of them
 
 
 @dataclass(frozen=True)
@@ -22,11 +32,15 @@ class Fused:
 
     scene: Float[Tensor, "Q 1+K W"]
     match: Float[Tensor, "Q n K"]  # logit that a word names what a proxy is part of
-    chosen: Float[Tensor, "Q 3+n"]  # log share of the answer: a word of its own, yes, no, or one that begins with word i of the question
+    chosen: Float[Tensor, "Q 5+n"]  # log share of the answer: one of judge.SOURCES, or one that begins with word i of the question
+    judged: Judged
+    kind: Float[Tensor, "Q C"]  # probability of each category for what is asked about
+    spot: Float[Tensor, "Q 3"]  # the place that the numbers of the question name: metres right of and ahead of the first camera, and up
 
     def rows(self, index: list[int]) -> Fused:
         """Some of the questions."""
-        return Fused(self.scene[index], self.match[index], self.chosen[index])
+        judged = Judged(**{name: value[index] for name, value in self.judged.__dict__.items()})
+        return Fused(self.scene[index], self.match[index], self.chosen[index], judged, self.kind[index], self.spot[index])
 
 
 class Fusion(nn.Module):
@@ -37,51 +51,75 @@ class Fusion(nn.Module):
     standing where its proxies' objects are. Before those layers everything is told how it lies to the things that the question
     names: the distance of two chairs to a lamp then differs at sight, instead of after two rounds of attention. Doing it in a narrow
     network beside the language model keeps it cheap: some 50 tokens of width 256 instead of 576. The answer may begin with a word
-    of the question (a pointer network, Vinyals et al. 2015, arXiv 1506.03134): "the lamp or the plant?" asks for no other word.
+    of the question (a pointer network, Vinyals et al. 2015, arXiv 1506.03134): "the lamp or the plant?" asks for no other word. Numbers
+    are read by value, not by digit (as in xVal, Golkar et al. 2023, arXiv 2310.02989): "2 m ahead" is a step, and all steps of a
+    question together name a place as a noun names a thing.
     """
 
     def __init__(self, text_dim: int, width: int, layers: int, heads: int):
         super().__init__()
         self.text = nn.Sequential(nn.LayerNorm(text_dim), nn.Linear(text_dim, width), Feed(width))
         self.read, self.read_feed = Attend(width, heads), Feed(width)  # the language model only looks back; a noun needs what follows it too
+        self.step, self.near = nn.Linear(width, 3), nn.Parameter(torch.tensor([2.0, -6.0, -2.0]))
         self.named, self.looks, self.doubt = nn.Linear(width, width), nn.Linear(width, width), nn.Parameter(torch.tensor(-3.0))
         self.to_word, self.to_proxy, self.found = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(2, width)
         self.word_mark = nn.Parameter(torch.zeros(width))
-        self.anchor = nn.Linear(width, ANCHORS)
+        self.anchor, self.order = nn.Linear(width, ANCHORS), nn.Parameter(spread(ANCHORS))
         self.place, self.own, self.asked = nn.Linear(ANCHORS * PAIR_DIM, width), nn.Linear(width, 2 * width), nn.Linear(width, 2 * width)
         self.relate = nn.Sequential(nn.GELU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(nn.ModuleList([Attend(width, heads), Feed(width)]) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
-        self.norm_early, self.judge = nn.LayerNorm(width), nn.Linear(width, 2)
-        self.verdict, self.choose = nn.Linear(3 * width, len(VERDICTS)), nn.Linear(2 * width, 1)
+        self.norm, self.norm_early = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.judge = Judge(width, text_dim)
+        self.choose, self.wish = nn.Linear(2 * width, 1), nn.Linear(width, width)
 
     def forward(
         self,
         tokens: Float[Tensor, "1+K W"],
-        box: Float[Tensor, "K 6"],
+        things: SceneThings,
         viewer: Float[Tensor, "4"],
         text: Float[Tensor, "Q n E"],
         is_word: Bool[Tensor, "Q n"],
+        value: Float[Tensor, "Q n"],
     ) -> Fused:
-        """`box` is where each proxy's object is (centre, size; room frame); each question has at least one word."""
+        """`value` holds the numbers of the questions (`question.Wording.value`); each question has at least one word."""
         count, n = is_word.shape
         closed = torch.zeros(is_word.shape).masked_fill(~is_word, -torch.inf)[:, None, None]
-        words = self.read_feed(self.read(self.text(text), text.new_zeros(1, n, n, PAIR_DIM), closed))
+        words = self.read_feed(self.read(self.text(text), word_distances(n)[None], closed))
+        spot = (self.step(words) * value.nan_to_num(0.0)[..., None]).sum(1)
         match = self.named(words) @ self.looks(tokens[1:]).T / words.shape[-1] ** 0.5 + self.doubt
+        match = torch.where(value.isnan()[..., None], match, self._near(spot, things, viewer)[:, None])
         share = match.sigmoid() * is_word[..., None]
         scene, words = self._exchange(tokens.expand(count, -1, -1), words, match, share)
-        centre, size = with_viewer(box[:, :3], box[:, 3:], viewer)
-        of_words = share / (share.sum(-1, keepdim=True) + 1e-3)
+        # Placed where its surest proxies are as soon as it may name anything; half a name must not stand at half the way.
+        of_words = (SHARPNESS * match).softmax(-1) * (3 * match.amax(-1, keepdim=True) + 4).sigmoid()
+        centre, size = with_viewer(things.centre_room_m, things.size_m, viewer)
         centre, size = (torch.cat([at.expand(count, -1, -1), of_words @ at[1:]], 1) for at in (centre, size))
         pairs, closed = pair_numbers(centre, size, viewer), F.pad(closed, (len(tokens), 0))
         x = torch.cat([scene, words + self.word_mark], 1)
         names = match.amax(-1).sigmoid() * is_word
-        x = x + self._lie(x, words, names, is_word, pairs[:, len(tokens) :])
+        asked = self.judge.asks(words, is_word)
+        x = x + self._lie(x, words, asked, names, is_word, pairs[:, len(tokens) :])
         early = self.norm_early(x[:, len(tokens) :])
         for attend, feed in self.layers:
             x = feed(attend(x, pairs, closed))
         x = self.norm(x)
-        return Fused(x[:, : len(tokens)], match, self._choose(x[:, 0], x[:, len(tokens) :], early, words, names, is_word))
+        judged = self.judge(words, early, x[:, 0], names, is_word, centre[:, len(tokens) :], size[:, len(tokens) :], viewer)
+        wished = (early @ self.wish(asked)[..., None])[..., 0] / words.shape[-1] ** 0.5
+        offered = self.choose(torch.cat([early, x[:, len(tokens) :]], -1))[..., 0] + wished
+        chosen = torch.cat([judged.source, offered.masked_fill(~is_word, -torch.inf)], -1).log_softmax(-1)
+        kind = torch.einsum("qn,qnk,kc->qc", judged.thing, of_words, things.kind)
+        return Fused(x[:, : len(tokens)], match, chosen, judged, kind, spot)
+
+    def _near(self, spot: Tensor, things: SceneThings, viewer: Tensor) -> Tensor:
+        """Logit (Q, K) that a proxy's thing is at the spot: how far the spot is outside its box, and from its middle, both in metres."""
+        half = things.size_m / 2
+        turned = torch.cat([seen_from_start(things.centre_room_m, viewer), things.centre_room_m[:, 2:]], -1)
+        far = spot[:, None] - turned
+        # The box stands along the room's axes; the first camera may look across them, so its floor plan is taken as a circle.
+        reach = torch.stack([half[:, :2].mean(-1), half[:, 2]], -1)
+        apart = torch.stack([far[..., :2].square().sum(-1).add(1e-4).sqrt(), far[..., 2].abs()], -1)
+        outside = (apart - reach).clamp_min(0).square().sum(-1).add(1e-4).sqrt()
+        return self.near[0] + self.near[1] * outside + self.near[2] * far.square().sum(-1).add(1e-4).sqrt()
 
     def _exchange(self, scene: Tensor, words: Tensor, match: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
         """Words take in the mean of their proxies and how sure they are of them; proxies take in the words that name them."""
@@ -90,30 +128,20 @@ class Fusion(nn.Module):
         told = share.transpose(1, 2) @ self.to_proxy(words) / (share.sum(1)[..., None] + 1)
         return torch.cat([scene[:, :1], scene[:, 1:] + told], 1), words + seen + self.found(sure)
 
-    def _lie(self, x: Tensor, words: Tensor, names: Tensor, is_word: Tensor, pairs: Tensor) -> Tensor:
-        """What it means, to this question, how each token lies to the named things: `pairs` (Q, n, 1+K+n, 10) from each word to everything.
-
-        The question multiplies what it asks about (FiLM, Perez et al. 2018, arXiv 1709.07871): "left" and "right" turn one sign round,
-        which a sum would have to learn as an exclusive or.
-        """
-        role = attention(self.anchor(words), names, is_word)
+    def _lie(self, x: Tensor, words: Tensor, asked: Tensor, names: Tensor, is_word: Tensor, pairs: Tensor) -> Tensor:
+        """What it means, to this question, how each token lies to the named things: `pairs` (Q, n, 1+K+n, 10) from each word to everything."""
+        role = attention(self.anchor(words) + reading_order(is_word) * self.order, names, is_word)
         lies = self.place(torch.einsum("qwa,qwtp->qtap", role, pairs).flatten(2))
-        last = words[torch.arange(len(words)), is_word.sum(1) - 1]  # the last word has heard the whole question
-        (own_times, own), (times, asked) = self.own(x).chunk(2, -1), self.asked(last)[:, None].chunk(2, -1)
+        (own_times, own), (times, asked) = self.own(x).chunk(2, -1), self.asked(asked)[:, None].chunk(2, -1)
         return self.relate(lies * (1 + own_times + times) + own + asked)
 
-    def _choose(self, viewer: Tensor, words_late: Tensor, words_early: Tensor, words: Tensor, names: Tensor, is_word: Tensor) -> Tensor:
-        """Log shares of what the answer begins with, from what is known before and after the joint layers."""
-        role = self.judge(words)
-        roles = torch.cat([attention(role[..., :1], names, is_word), attention(role[..., 1:], torch.ones_like(names), is_word)], -1)
-        judged = (roles.transpose(1, 2) @ words_early).flatten(1)
-        word = self.choose(torch.cat([words_early, words_late], -1))[..., 0].masked_fill(~is_word, -torch.inf)
-        return torch.cat([self.verdict(torch.cat([judged, viewer], -1)), word], -1).log_softmax(-1)
 
-
-def attention(role: Float[Tensor, "Q n A"], names: Float[Tensor, "Q n"], is_word: Bool[Tensor, "Q n"]) -> Float[Tensor, "Q n A"]:
-    """Shares over words by their role in the question, as far as they name anything: what names nothing has no place to measure from."""
-    return (role + (names + 1e-3).log()[..., None]).masked_fill(~is_word[..., None], -torch.inf).softmax(1)
+def word_distances(n: int) -> Float[Tensor, "n n 10"]:
+    """How word j lies to word i in the sentence: which side, how far, and the two nearest by name."""
+    far = torch.arange(n)[None] - torch.arange(n)[:, None]
+    near = [(far == d).float() for d in (-2, -1, 1, 2)]
+    soft = [torch.tanh(far / 3), far / 16, (-far.abs() / 2).exp(), (-far.abs() / 6).exp(), (far > 0).float(), (far < 0).float()]
+    return torch.stack([*near, *soft], -1)
 
 
 class PointingHead(nn.Module):

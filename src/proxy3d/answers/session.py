@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from proxy3d.answers.boxes import merge_votes, world_box
 from proxy3d.answers.parse import checked_question, clean_answer
+from proxy3d.answers.question import Wording, pad, padded_values, worded
 from proxy3d.errors import BadInput
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.values import Answer, Box, Scene
@@ -73,8 +74,8 @@ class Session:
         """
         line = checked_question(question)
         memory = self.reader.recall(self.shown)
-        ids, words, fused = self._fused(line, memory)
-        text = self.reader.host.tokenizer.decode(self._decode(ids, words, fused, memory))
+        asked, words, fused = self._fused(line, memory)
+        text = self.reader.host.tokenizer.decode(self._decode(asked, words, fused, memory))
         text = clean_answer(text, metric=self.scene.scale.is_metric)
         boxes = self._boxes(fused, label=None)
         proxies = tuple(sorted({p for box in boxes for p in box.proxies}))
@@ -90,28 +91,28 @@ class Session:
         line = checked_question(phrase, what="phrase")
         return self._boxes(self._fused(line)[-1], label=line)
 
-    def _fused(self, line: str, memory: object | None = None) -> tuple[Int[Tensor, "1 n"], Float[Tensor, "1 n E"], Fused]:
+    def _fused(self, line: str, memory: object | None = None) -> tuple[Wording, Float[Tensor, "1 n E"], Fused]:
         """The question in tokens and half understood, and the scene in its light; `memory` keeps what the layers below the tap heard."""
-        chat = self.reader.host.chat
-        ids = torch.tensor([self.reader.host.tokenizer.encode(chat.before + line + chat.after)])
+        asked = worded(self.reader.host, line)
+        ids, real = pad([asked.ids])
         words = self.reader.listen(ids, len(self.tokens), cache=memory)
-        return ids, words, self.reader.fuse(self.tokens, self.numbers, words, torch.ones_like(ids, dtype=torch.bool))
+        return asked, words, self.reader.fuse(self.tokens, self.numbers, words, real, padded_values([asked], len(asked.ids)))
 
     def _boxes(self, fused: Fused, *, label: str | None) -> tuple[Box, ...]:
         point, box = self.reader.point(fused, self.numbers.xyz_room_m)
         least = float(self.weights.facts.get("least_score", LEAST_SCORE)) if self.weights else LEAST_SCORE
         return tuple(world_box(vote, self.scene, label=label) for vote in merge_votes(point[0].sigmoid(), box[0], least=least))
 
-    def _decode(self, ids: Int[Tensor, "1 n"], words: Float[Tensor, "1 n E"], fused: Fused, memory: object) -> list[int]:
+    def _decode(self, asked: Wording, words: Float[Tensor, "1 n E"], fused: Fused, memory: object) -> list[int]:
         """Greedy words; one memory for all layers: below the tap of the question, above it of the scene too."""
         reader, out, past = self.reader, [], 0
-        hint, last = reader.hint(fused, ids), torch.tensor([words.shape[1] - 1])
+        (offers,) = reader.offers(fused, [asked])
         while len(out) < LONGEST_ANSWER:
-            hidden = reader.speak(words, fused, memory, past=past, hint=hint, last=last)
-            best = int(reader.host.logits(hidden[0, -1]).argmax())
+            hidden = reader.speak(words, fused, memory, past=past)
+            best = int(reader.next_word(hidden[0, -1], offers.after(out)).argmax())
             if best == reader.host.tokenizer.stop:
                 break
             out.append(best)
-            past, hint, last = past + words.shape[1], None, None
+            past += words.shape[1]
             words = reader.listen(torch.tensor([[best]]), len(self.tokens), past=past, cache=memory)
         return out

@@ -45,7 +45,7 @@ class Attend(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm, self.query_key_value, self.out = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.steer = nn.Sequential(nn.Linear(PAIR_DIM, 32), nn.GELU(), nn.Linear(32, heads))
+        self.steer = nn.Sequential(nn.Linear(PAIR_DIM, 16), nn.GELU(), nn.Linear(16, heads))
         self.lie = nn.Linear(heads * PAIR_DIM, width)
 
     def forward(

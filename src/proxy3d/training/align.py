@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from proxy3d.answers.fusion import VERDICTS, Fused
+from proxy3d.answers.fusion import Fused
+from proxy3d.answers.judge import SOURCES
 from proxy3d.answers.model import SpatialReader
+from proxy3d.answers.question import padded_values
+from proxy3d.tokens.position import seen_from_start
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import Question, RoomLesson, box_loss, object_target, pointing_target
 from proxy3d.training.nouns import name_target, named_things
@@ -39,7 +42,9 @@ class AlignSettings:
     weight_point: float = 4.0
     weight_box: float = 0.5
     weight_summary: float = 0.5
-    weight_metres: float = 0.5
+    weight_metres: float = 1.0
+    weight_kind: float = 0.5
+    weight_spot: float = 1.0
     weight_name: float = 0.5
     weight_match: float = 4.0
     weight_chosen: float = 2.0
@@ -49,8 +54,8 @@ class AlignSettings:
 class AlignObjective:
     """Answer likelihood, pointing, boxes and naming, for a reader on rooms with questions.
 
-    In stage 2 the language model's upper layers do not run: the summary token must already give the first word of the
-    answer through the frozen output embedding, which teaches proxies, question and answer one language at a third of the
+    In stage 2 the language model's upper layers do not run: what the scene itself offers must already hold the answer, words of
+    its own through the frozen output embedding, which teaches proxies, question and answer one language at a third of the
     cost. In stage 3 the words are the language model's own.
     """
 
@@ -58,11 +63,9 @@ class AlignObjective:
         self, reader: SpatialReader, rooms: Sequence[RoomOfQuestions], settings: AlignSettings, seed: int, heard: Mapping[tuple[int, ...], Tensor]
     ):
         self.reader, self.rooms, self.settings, self.seed, self.heard = reader, rooms, settings, seed, heard
-        self.metres = nn.Linear(reader.settings.width, 1)  # exists only while training
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
-        own = {name: p for name, p in self.reader.named_parameters() if not name.startswith("host.") or name.endswith((".down", ".up"))}
-        return own | {f"metres.{name}": p for name, p in self.metres.named_parameters()}
+        return {name: p for name, p in self.reader.named_parameters() if not name.startswith("host.") or name.endswith((".down", ".up"))}
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
@@ -82,25 +85,34 @@ class AlignObjective:
         numbers = blinded(lesson.numbers) if s.blind else lesson.numbers
         tokens = reader.namer(numbers)
         words, is_word = self._listen(questions)
-        is_question = is_word & (torch.arange(words.shape[1])[None] < torch.tensor([len(q.ids) for q in questions])[:, None])
-        fused = reader.fuse(tokens, numbers, words, is_question)
+        is_question = is_word & (torch.arange(words.shape[1])[None] < torch.tensor([len(q.wording.ids) for q in questions])[:, None])
+        fused = reader.fuse(tokens, numbers, words, is_question, padded_values([q.wording for q in questions], words.shape[1]))
         parts = {} if s.blind else self._pointing(lesson, questions, tokens, fused)
         answered = [i for i, q in enumerate(questions) if q.answer]
-        if not answered:
-            return parts
-        first = torch.tensor([questions[i].answer[0] for i in answered])
-        chosen = torch.tensor([first_chosen(questions[i]) for i in answered])
-        surprise = F.cross_entropy(reader.host.logits(reader.own_word(fused)[answered]), first, reduction="none") * (chosen == 0)
-        parts["summary"] = surprise.sum() / (chosen == 0).sum().clamp_min(1) * s.weight_summary
-        parts["chosen"] = F.nll_loss(fused.chosen[answered], chosen) * s.weight_chosen
-        metres = torch.tensor([questions[i].metres for i in answered])
-        if bool(metres.isfinite().any()):
-            known = metres.isfinite()
-            guess = self.metres(fused.scene[answered, 0])[:, 0][known]
-            parts["metres"] = F.smooth_l1_loss(guess, metres[known].clamp_min(0.05).log(), beta=0.2) * s.weight_metres
-        if s.speak:
-            hint = reader.hint(fused, token_ids(questions, words.shape[1]))[answered]
-            parts["words"] = self._speak(tokens, words, fused, hint, questions, answered) * s.weight_words
+        if answered:
+            parts |= self._answers(fused.rows(answered), [questions[i] for i in answered])
+            if s.speak:
+                parts["words"] = self._speak(tokens, words[answered], fused.rows(answered), [questions[i] for i in answered]) * s.weight_words
+        return parts
+
+    def _answers(self, fused: Fused, questions: Sequence[Question]) -> dict[str, Tensor]:
+        """Where the answer comes from, and what it is: a word of the scene's own, a length, or the kind of a thing."""
+        s, categories = self.settings, self.reader.settings.categories
+        source = torch.tensor([first_chosen(q, categories) for q in questions])
+        parts = {"chosen": F.nll_loss(fused.chosen, source) * s.weight_chosen}
+        own = (source == SOURCES.index("own")).nonzero()[:, 0]
+        if len(own):
+            first = torch.tensor([questions[i].answer[0] for i in own])
+            parts["summary"] = F.cross_entropy(self.reader.host.logits(fused.judged.own[own]), first) * s.weight_summary
+        metres = torch.tensor([q.metres for q in questions])
+        known = metres.isfinite()
+        if bool(known.any()):
+            true = metres[known].clamp_min(0.05).log()
+            parts["metres"] = F.smooth_l1_loss(fused.judged.log_length[known], true, beta=0.1) * s.weight_metres
+        kind = (source == SOURCES.index("kind")).nonzero()[:, 0]
+        if len(kind):
+            wanted = torch.tensor([categories.index(questions[i].record.answer) for i in kind])
+            parts["kind"] = -(fused.kind[kind, wanted] + 1e-3).log().mean() * s.weight_kind
         return parts
 
     def _listen(self, questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
@@ -119,6 +131,7 @@ class AlignObjective:
         return {
             "point": balanced_surprise(point, wanted, counts).mean() * s.weight_point,
             "match": self._match(lesson, questions, fused) * s.weight_match,
+            "spot": self._spot(lesson, questions, fused) * s.weight_spot,
             "box": (box_loss(box, true) * wanted).sum() / wanted.sum().clamp_min(1) * s.weight_box,
             "name": F.cross_entropy(category, is_category) * s.weight_name,
             "object_box": (box_loss(object_box, own_box) * is_thing).sum() / is_thing.sum().clamp_min(1) * s.weight_box,
@@ -129,10 +142,11 @@ class AlignObjective:
         categories, targets, rows, columns, named = self.reader.settings.categories, {}, [], [], []
         silent = torch.zeros(fused.match.shape[:2])
         for i, question in enumerate(questions):
-            silent[i, : len(question.ids)] = 1
+            ends = question.wording.ends
+            silent[i, : len(ends)] = torch.tensor(question.wording.value).isnan()
             for start, end, category in named_things(question.record.question, categories):
-                last = next(n for n, done in enumerate(question.ends) if done >= end)
-                silent[i, next(n for n, done in enumerate(question.ends) if done > start) : last + 1] = 0
+                last = next(n for n, done in enumerate(ends) if done >= end)
+                silent[i, next(n for n, done in enumerate(ends) if done > start) : last + 1] = 0
                 rows.append(i)
                 columns.append(last)
                 named.append(category)
@@ -144,45 +158,51 @@ class AlignObjective:
         wanted, counts = (torch.stack([targets[category][side] for category in named]) for side in (0, 1))
         return balanced_surprise(fused.match[rows, columns], wanted, counts).mean() + idle
 
-    def _speak(
-        self, tokens: Tensor, words: Tensor, fused: Fused, hint: Tensor, questions: Sequence[Question], answered: Sequence[int]
-    ) -> Tensor:
+    def _spot(self, lesson: RoomLesson, questions: Sequence[Question], fused: Fused) -> Tensor:
+        """Metres from the place that the numbers of a question name to the box of what is there."""
+        asked = [i for i, q in enumerate(questions) if len(q.record.targets) == 1 and any(v == v for v in q.wording.value)]
+        box = lesson.box[[questions[i].record.targets[0] for i in asked]]
+        ahead = torch.cat([seen_from_start(box[:, :3], lesson.numbers.viewer), box[:, 2:3]], -1)
+        return F.smooth_l1_loss(fused.spot[asked], ahead, beta=0.2) if asked else fused.spot.sum() * 0
+
+    def _speak(self, tokens: Tensor, words: Tensor, fused: Fused, questions: Sequence[Question]) -> Tensor:
         reader = self.reader
         cache = reader.show(tokens)
-        cache.batch_repeat_interleave(len(answered))
-        last = torch.tensor([len(questions[i].ids) - 1 for i in answered])
-        hidden = reader.speak(words[answered], fused.rows(answered), cache, hint=hint, last=last)
-        rows, columns, wanted = [], [], []
-        for row, i in enumerate(answered):
-            first = len(questions[i].ids) - 1  # the last word of the question predicts the first of the answer
-            rows += [row] * len(questions[i].answer)
-            columns += range(first, first + len(questions[i].answer))
-            wanted += questions[i].answer
-        return F.cross_entropy(reader.host.logits(hidden[rows, columns]), torch.tensor(wanted))
+        cache.batch_repeat_interleave(len(questions))
+        hidden = reader.speak(words, fused, cache)
+        offers = reader.offers(fused, [q.wording for q in questions])
+        rows, columns, wanted, offered = [], [], [], []
+        for row, question in enumerate(questions):
+            first = len(question.wording.ids) - 1  # the last word of the question predicts the first of the answer
+            rows += [row] * len(question.answer)
+            columns += range(first, first + len(question.answer))
+            wanted += question.answer
+            offered += [offers[row].after(question.answer[:n]) for n in range(len(question.answer))]
+        return F.cross_entropy(reader.next_word(hidden[rows, columns], torch.stack(offered)), torch.tensor(wanted))
 
 
 def heard_row(question: Question) -> tuple[int, ...]:
     """What is heard of a question: with its answer although stage 2 needs only the question, because words look back only."""
-    return question.ids + question.answer[:-1]
+    return question.wording.ids + question.answer[:-1]
 
 
-def token_ids(questions: Sequence[Question], width: int) -> Int[Tensor, "Q n"]:
-    """The questions' tokens, padded with 0 on the right."""
-    return torch.tensor([[*q.ids, *[0] * (width - len(q.ids))] for q in questions])
-
-
-def first_chosen(question: Question) -> int:
-    """Which of `Fused.chosen` the answer begins with: yes, no, or 3 + the token of the question where what it offers begins; else 0.
+def first_chosen(question: Question, categories: Sequence[str]) -> int:
+    """Which of `Fused.chosen` the answer begins with: one of SOURCES, or after them the token of the question where what it offers begins.
 
     The last one of several, because what is asked about comes before what is offered.
     """
-    if question.record.answer in VERDICTS:
-        return VERDICTS.index(question.record.answer)
-    if question.record.answer_type != "choice":
-        return 0
-    answer, ids = question.answer[:-1], question.ids
+    record = question.record
+    if record.answer_type == "yes_no":
+        return SOURCES.index(record.answer)
+    if record.answer_type == "metres":
+        return SOURCES.index("length")
+    if record.answer_type == "category" and record.answer in categories:
+        return SOURCES.index("kind")
+    if record.answer_type != "choice":
+        return SOURCES.index("own")
+    answer, ids = question.answer[:-1], question.wording.ids
     starts = [i for i in range(len(ids)) if ids[i : i + len(answer)] == answer]
-    return starts[-1] + len(VERDICTS) if starts else 0
+    return starts[-1] + len(SOURCES) if starts else SOURCES.index("own")
 
 
 def balanced_surprise(logit: Float[Tensor, "Q K"], wanted: Float[Tensor, "Q K"], counts: Float[Tensor, "Q K"]) -> Float[Tensor, "Q"]:

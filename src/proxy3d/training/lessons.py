@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from proxy3d.answers.language_models.llama import ChatFormat, LlamaHost
+from proxy3d.answers.language_models.llama import LlamaHost
+from proxy3d.answers.question import Wording, answer_ids, worded
 from proxy3d.geometry import box_corners, compose, rigid, rotation_about_z, transform
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import ProxyEncoder, salient
@@ -40,10 +41,9 @@ class Question:
     """A record as tokens."""
 
     record: Record
-    ids: tuple[int, ...]  # chat words and question
+    wording: Wording
     answer: tuple[int, ...]  # with the stop; empty for grounding
     metres: float  # the answer as a length, NaN for all others
-    ends: tuple[int, ...]  # characters of the question done after each id
 
 
 def room_boxes(room: Room, room_from_world: Float[Tensor, "4 4"]) -> Float[Tensor, "I 6"]:
@@ -122,19 +122,9 @@ def _worse(patches: RoomPatches, generator: torch.Generator) -> RoomPatches:
 
 def as_question(record: Record, host: LlamaHost) -> Question:
     """The record in the host's tokens and chat format."""
-    chat, tokenizer = host.chat, host.tokenizer
-    text = chat.before + record.question + chat.after
-    ids, ends = tuple(tokenizer.encode(text)), tuple(end - len(chat.before) for end in tokenizer.ends(text))
-    boxes = record.answer_type == "boxes"
-    answer = () if boxes else (*tokenizer.encode(spaced(record.answer, chat)), tokenizer.stop)
+    answer = () if record.answer_type == "boxes" else answer_ids(host, record.answer)
     metres = float(record.answer.split()[0]) if record.answer_type == "metres" else float("nan")
-    return Question(record, ids, answer, metres, ends)
-
-
-def spaced(answer: str, chat: ChatFormat) -> str:
-    """The answer as it follows the question. A number goes without the space: tokenizers keep that apart from digits, and the
-    first token of an answer would be a space that says nothing."""
-    return answer if answer[:1].isdigit() else chat.space + answer
+    return Question(record, worded(host, record.question), answer, metres)
 
 
 def pointing_target(lesson: RoomLesson, targets: Sequence[int]) -> tuple[Float[Tensor, "K"], Float[Tensor, "K"], Float[Tensor, "K 6"]]:

@@ -59,9 +59,9 @@ class Recipe:
     proxies: int = 32
     stages: tuple[Stage, ...] = (
         Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=1000, lr=1e-3, fast=("log_beta", "log_tau")),
-        Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=1000, lr=6e-4),
+        Stage("align", ("namer", "fusion", "pointing"), steps=2500, lr=6e-4),
         # What stage 2 taught stays as it is: moving it on one room at a time made pointing worse (docs/findings.md).
-        Stage("adapt", ("to_host", "cross", "host", "summary", "pointing"), steps=100, lr=4e-4, fast=("gate",)),
+        Stage("adapt", ("to_host", "cross", "host", "offer", "pointing"), steps=200, lr=4e-4, fast=("gate",)),
     )
 
 
@@ -76,8 +76,8 @@ RECIPES = {
         proxies=8,
         stages=(
             Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=4, lr=1e-3, warmup=1),
-            Stage("align", ("namer", "fusion", "pointing", "summary", "metres"), steps=4, lr=1e-3, warmup=1),
-            Stage("adapt", ("to_host", "cross", "host", "summary", "pointing"), steps=4, lr=1e-3, warmup=1),
+            Stage("align", ("namer", "fusion", "pointing"), steps=4, lr=1e-3, warmup=1),
+            Stage("adapt", ("to_host", "cross", "host", "offer", "pointing"), steps=4, lr=1e-3, warmup=1),
         ),
     ),
 }
@@ -233,7 +233,6 @@ def train_reader(
     facts = [run_stage(recipe.stages[1], align, out)]
     reader.adapt()
     adapt = AlignObjective(reader, lessons, replace(recipe.adapt, blind=blind), seed + 1, heard)
-    adapt.metres = align.metres
     facts.append(run_stage(recipe.stages[2], adapt, out))
     return reader.eval(), facts
 

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from proxy3d.answers.model import SpatialReader, pad
+from proxy3d.answers.model import SpatialReader
+from proxy3d.answers.question import pad
 from proxy3d.tensor_file import load_tensors, save_tensors
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import RoomLesson

@@ -1,0 +1,58 @@
+"""What the scene would answer, spelled for a language model: candidates with their shares, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from proxy3d.answers.judge import SOURCES
+from proxy3d.answers.question import Wording, answer_ids
+
+if TYPE_CHECKING:
+    from proxy3d.answers.fusion import Fused
+    from proxy3d.answers.language_models.llama import LlamaHost
+
+LEAST_SHARE = 1e-3
+KINDS = 5  # categories offered for a thing
+LOG_LENGTHS = (-3.0, 4.0)  # 5 cm to 55 m
+
+
+class Offers:
+    """Candidates for the answer to one question: token sequences with shares, and a spread over all words for the first token."""
+
+    def __init__(self, own: Float[Tensor, "V"], spelled: Sequence[tuple[tuple[int, ...], float]]):
+        self.own, self.spelled = own, tuple(spelled)
+
+    def after(self, said: Sequence[int]) -> Float[Tensor, "V"]:
+        """Probability of each next token among the candidates that begin with what has been said; zeros where none does."""
+        said = tuple(said)
+        offered = torch.zeros_like(self.own) if said else self.own.clone()
+        alive = [(ids, share) for ids, share in self.spelled if ids[: len(said)] == said]
+        for ids, share in alive:
+            if len(ids) > len(said):
+                offered[ids[len(said)]] += share
+        total = sum(share for _, share in alive) + float(self.own[said[0]] if said else self.own.sum())
+        return offered / max(total, LEAST_SHARE)
+
+
+@torch.no_grad()
+def make_offers(host: LlamaHost, fused: Fused, questions: Sequence[Wording], categories: Sequence[str]) -> list[Offers]:
+    """Yes, no, the length in metres, the kind of thing, words of the question, and words of the scene's own, by their shares."""
+    share = fused.chosen.exp()
+    named = {name: share[:, i].tolist() for i, name in enumerate(SOURCES)}
+    own = host.logits(fused.judged.own).softmax(-1) * share[:, :1]
+    metres = fused.judged.log_length.clamp(*LOG_LENGTHS).exp().tolist()
+    found = []
+    for q, question in enumerate(questions):
+        spelled = [(answer_ids(host, word), named[word][q]) for word in ("yes", "no")]
+        spelled.append((answer_ids(host, f"{metres[q]:.1f} m"), named["length"][q]))
+        kinds = fused.kind[q].topk(min(KINDS, len(categories)))
+        for kind, index in zip(kinds.values.tolist(), kinds.indices.tolist(), strict=True):
+            spelled.append((answer_ids(host, categories[index]), named["kind"][q] * kind))
+        spelled += [((token,), p) for token, p in zip(question.ids, share[q, len(SOURCES) :].tolist(), strict=False)]
+        found.append(Offers(own[q], [(ids, p) for ids, p in spelled if p >= LEAST_SHARE]))
+    return found
