@@ -51,7 +51,7 @@ class Weights:
         if raw is None:
             raise BadInput(f"the weights {self.name} hold no reader: they can encode a capture, not answer; use --weights {DEFAULT}")
         try:
-            settings = ReaderSettings(**{**raw, "categories": tuple(raw["categories"])})
+            settings = ReaderSettings(**{**raw, "categories": tuple(raw["categories"]), "colours": tuple(raw["colours"])})
         except (TypeError, KeyError) as error:
             raise self._of_another_version(error) from None
         if settings.language_model not in LANGUAGE_MODELS:
@@ -62,7 +62,7 @@ class Weights:
     def namer(self) -> ObjectNamer:
         """What names objects without a language model."""
         s = self.reader_settings
-        return self._filled(lambda: ObjectNamer(s.proxy_dim, s.width, s.scene_layers, s.heads, s.categories), "reader.namer")
+        return self._filled(lambda: ObjectNamer(s.proxy_dim, s.width, s.scene_layers, s.heads, s.categories, s.colours), "reader.namer")
 
     @cached_property
     def reader(self) -> SpatialReader:

@@ -14,6 +14,7 @@ from proxy3d.tokens.position import PAIR_DIM, pair_numbers, seen_from_start
 from proxy3d.tokens.project import Attend, Feed, with_viewer
 
 ANCHORS = 3  # things that a question may measure from at once
+UNSEEN = 0.01  # probability that a thing is of a kind or colour that no proxy shows
 SHARPNESS = 2.0  # how much more the surest proxies of a word say where its thing is than the others
 
 
@@ -23,7 +24,8 @@ class SceneThings:
 
     centre_room_m: Float[Tensor, "K 3"]
     size_m: Float[Tensor, "K 3"]
-    kind: Float[Tensor, "K C"]  # probability of each category; what is missing to 1 is none of them
+    kind: Float[Tensor, "K C"]  # probability of each category, and last of none
+    colour: Float[Tensor, "K D"]  # probability of each colour word, and last of none
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,17 @@ class Fused:
 
     scene: Float[Tensor, "Q 1+K W"]
     match: Float[Tensor, "Q n K"]  # logit that a word names what a proxy is part of
-    chosen: Float[Tensor, "Q 5+n"]  # log share of the answer: one of judge.SOURCES, or one that begins with word i of the question
+    chosen: Float[Tensor, "Q 6+n"]  # log share of the answer: one of judge.SOURCES, or one that begins with word i of the question
     judged: Judged
-    kind: Float[Tensor, "Q C"]  # probability of each category for what is asked about
+    kind: Float[Tensor, "Q C"]  # log share of each category for what is asked about, and last of none
+    colour: Float[Tensor, "Q D"]  # the same of each colour word
     spot: Float[Tensor, "Q 3"]  # the place that the numbers of the question name: metres right of and ahead of the first camera, and up
 
     def rows(self, index: list[int]) -> Fused:
         """Some of the questions."""
         judged = Judged(**{name: value[index] for name, value in self.judged.__dict__.items()})
-        return Fused(self.scene[index], self.match[index], self.chosen[index], judged, self.kind[index], self.spot[index])
+        rest = {name: value[index] for name, value in self.__dict__.items() if name != "judged"}
+        return Fused(judged=judged, **rest)
 
 
 class Fusion(nn.Module):
@@ -56,7 +60,7 @@ class Fusion(nn.Module):
     question together name a place as a noun names a thing.
     """
 
-    def __init__(self, text_dim: int, width: int, layers: int, heads: int):
+    def __init__(self, text_dim: int, width: int, layers: int, heads: int, *, kinds: int, colours: int):
         super().__init__()
         self.text = nn.Sequential(nn.LayerNorm(text_dim), nn.Linear(text_dim, width), Feed(width))
         self.read, self.read_feed = Attend(width, heads), Feed(width)  # the language model only looks back; a noun needs what follows it too
@@ -69,7 +73,7 @@ class Fusion(nn.Module):
         self.relate = nn.Sequential(nn.GELU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(nn.ModuleList([Attend(width, heads), Feed(width)]) for _ in range(layers))
         self.norm, self.norm_early = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.judge = Judge(width, text_dim)
+        self.judge = Judge(width, text_dim, kinds, colours)
         self.choose, self.wish = nn.Linear(2 * width, 1), nn.Linear(width, width)
 
     def forward(
@@ -107,8 +111,10 @@ class Fusion(nn.Module):
         wished = (early @ self.wish(asked)[..., None])[..., 0] / words.shape[-1] ** 0.5
         offered = self.choose(torch.cat([early, x[:, len(tokens) :]], -1))[..., 0] + wished
         chosen = torch.cat([judged.source, offered.masked_fill(~is_word, -torch.inf)], -1).log_softmax(-1)
-        kind = torch.einsum("qn,qnk,kc->qc", judged.thing, of_words, things.kind)
-        return Fused(x[:, : len(tokens)], match, chosen, judged, kind, spot)
+        of_thing = torch.einsum("qn,qnk->qk", judged.thing, of_words)
+        kind, colour = ((of_thing @ seen + UNSEEN).log() for seen in (things.kind, things.colour))
+        kind, colour = (kind + judged.kind).log_softmax(-1), (colour + judged.colour).log_softmax(-1)
+        return Fused(x[:, : len(tokens)], match, chosen, judged, kind, colour, spot)
 
     def _near(self, spot: Tensor, things: SceneThings, viewer: Tensor) -> Tensor:
         """Logit (Q, K) that a proxy's thing is at the spot: how far the spot is outside its box, and from its middle, both in metres."""

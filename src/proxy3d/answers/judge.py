@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from proxy3d.tokens.position import PAIR_DIM, pair_numbers, seen_from_start
 
-SOURCES = ("own", "yes", "no", "length", "kind")  # what an answer may begin with, besides the words of the question
+SOURCES = ("own", "yes", "no", "length", "kind", "colour")  # what an answer may begin with, besides the words of the question
 FACT_DIM = 4 + 6 + 2 * PAIR_DIM + 4
 
 
@@ -18,10 +18,12 @@ FACT_DIM = 4 + 6 + 2 * PAIR_DIM + 4
 class Judged:
     """What the scene says to Q questions."""
 
-    source: Float[Tensor, "Q 5"]  # logits of SOURCES
+    source: Float[Tensor, "Q 6"]  # logits of SOURCES
     own: Float[Tensor, "Q E"]  # the answer as a hidden state before the output embedding, where it is a word of the scene's own
     log_length: Float[Tensor, "Q"]  # the answer where it is a length, logarithm of metres
     thing: Float[Tensor, "Q n"]  # share of each word in being the thing that is asked about
+    kind: Float[Tensor, "Q C"]  # logits of the thing's category as far as the question tells
+    colour: Float[Tensor, "Q D"]  # the same of its colour
 
 
 def attention(role: Float[Tensor, "Q n A"], names: Float[Tensor, "Q n"], is_word: Bool[Tensor, "Q n"]) -> Float[Tensor, "Q n A"]:
@@ -50,12 +52,13 @@ class Judge(nn.Module):
     sign round, and a product of the two has a slope to learn from at the very start, where a sum of them has none.
     """
 
-    def __init__(self, width: int, out_dim: int):
+    def __init__(self, width: int, out_dim: int, kinds: int, colours: int):
         super().__init__()
         self.role, self.order, self.listen = nn.Linear(width, 2), nn.Parameter(spread(2)), nn.Linear(width, 1)
         self.fact, self.asked = nn.Linear(FACT_DIM, width), nn.Linear(width, 3 * width)
         self.own = nn.Linear(6 * width, out_dim)
         self.source, self.log_length = nn.Linear(6 * width, len(SOURCES)), nn.Linear(6 * width, 1)
+        self.kind, self.colour = nn.Linear(6 * width, kinds), nn.Linear(6 * width, colours)
 
     def asks(self, words: Float[Tensor, "Q n W"], is_word: Bool[Tensor, "Q n"]) -> Float[Tensor, "Q W"]:
         """What the question wants to know: the words that say so."""
@@ -80,7 +83,7 @@ class Judge(nn.Module):
         times, gate, add = self.asked(self.asks(words, is_word)).chunk(3, -1)
         things = torch.einsum("qnr,qnw->qrw", role, related).flatten(1)
         known = torch.cat([things, fact * times, nn.functional.gelu(fact * (1 + gate) + add), self.asks(related, is_word), viewer], -1)
-        return Judged(self.source(known), self.own(known), self.log_length(known)[:, 0], role[..., 0])
+        return Judged(self.source(known), self.own(known), self.log_length(known)[:, 0], role[..., 0], self.kind(known), self.colour(known))
 
 
 def facts(

@@ -39,6 +39,7 @@ class ReaderSettings:
     cross_every: int = 4  # from the tap on, every n-th layer reads what the proxies make of the question
     rank: int = 8  # of the low-rank additions that stage 3 learns
     categories: tuple[str, ...] = ()  # words of the object head
+    colours: tuple[str, ...] = ()  # words for the colour of an object
 
 
 class SpatialReader(nn.Module):
@@ -61,9 +62,9 @@ class SpatialReader(nn.Module):
         self.host, self.settings = host, settings
         s = settings
         self.tap = min(s.tap, host.layers // 2)
-        self.namer = ObjectNamer(s.proxy_dim, s.width, s.scene_layers, s.heads, s.categories)
+        self.namer = ObjectNamer(s.proxy_dim, s.width, s.scene_layers, s.heads, s.categories, s.colours)
         self.to_host = nn.Linear(s.width, host.dim)
-        self.fusion = Fusion(host.dim, s.width, s.fusion_layers, s.heads)
+        self.fusion = Fusion(host.dim, s.width, s.fusion_layers, s.heads, kinds=len(s.categories) + 1, colours=len(s.colours) + 1)
         self.pointing = PointingHead(s.width)
         self.offer_gate = nn.Parameter(torch.zeros(()))
         crossed = range(self.tap, host.layers, s.cross_every)
@@ -107,7 +108,7 @@ class SpatialReader(nn.Module):
         """The scene in the light of each question; each proxy stands where the box of its object is."""
         category, box = self.namer.name(tokens, numbers.xyz_room_m)
         box = box.detach()
-        things = SceneThings(box[:, :3], box[:, 3:], category.softmax(-1)[:, :-1])
+        things = SceneThings(box[:, :3], box[:, 3:], category.softmax(-1), self.namer.colour(tokens[1:]).softmax(-1))
         return self.fusion(tokens, things, numbers.viewer, words, is_question, value)
 
     def point(self, fused: Fused, xyz_room_m: Float[Tensor, "K 3"]) -> tuple[Float[Tensor, "Q K"], Float[Tensor, "Q K 6"]]:
@@ -116,7 +117,7 @@ class SpatialReader(nn.Module):
 
     def offers(self, fused: Fused, questions: Sequence[Wording]) -> list[Offers]:
         """What the scene would answer each question, before the language model speaks."""
-        return make_offers(self.host, fused, questions, self.settings.categories)
+        return make_offers(self.host, fused, questions, self.settings.categories, self.settings.colours)
 
     def next_word(self, hidden: Float[Tensor, "*b E"], offered: Float[Tensor, "*b V"]) -> Float[Tensor, "*b V"]:
         """Logits of the next token; `offered` are probabilities from `Offers.after`."""

@@ -15,13 +15,14 @@ from proxy3d.values import Box, Scene
 
 
 class ObjectNamer(nn.Module):
-    """Scene tokens, with a category head over a closed list of words and a box head. Needs no language model."""
+    """Scene tokens, with heads for category and colour over closed lists of words, and a box head. Needs no language model."""
 
-    def __init__(self, proxy_dim: int, width: int, layers: int, heads: int, categories: Sequence[str]):
+    def __init__(self, proxy_dim: int, width: int, layers: int, heads: int, categories: Sequence[str], colours: Sequence[str] = ()):
         super().__init__()
         self.categories = tuple(categories)
         self.tokens = SceneTokens(proxy_dim, width, layers, heads)
         self.category = nn.Linear(width, len(categories) + 1)  # the last one: nothing, walls and floor
+        self.colour = nn.Linear(width, len(colours) + 1)  # the last one: none of them
         self.box = PointingHead(width)
 
     def forward(self, numbers: SceneNumbers) -> Float[Tensor, "1+K W"]:

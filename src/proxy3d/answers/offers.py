@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from proxy3d.answers.language_models.llama import LlamaHost
 
 LEAST_SHARE = 1e-3
-KINDS = 5  # categories offered for a thing
+KINDS = 5  # categories, and colours, offered for a thing
 LOG_LENGTHS = (-3.0, 4.0)  # 5 cm to 55 m
 
 
@@ -40,8 +40,8 @@ class Offers:
 
 
 @torch.no_grad()
-def make_offers(host: LlamaHost, fused: Fused, questions: Sequence[Wording], categories: Sequence[str]) -> list[Offers]:
-    """Yes, no, the length in metres, the kind of thing, words of the question, and words of the scene's own, by their shares."""
+def make_offers(host: LlamaHost, fused: Fused, questions: Sequence[Wording], categories: Sequence[str], colours: Sequence[str]) -> list[Offers]:
+    """Yes, no, the length in metres, the kind or colour of a thing, words of the question, and words of the scene's own, by their shares."""
     share = fused.chosen.exp()
     named = {name: share[:, i].tolist() for i, name in enumerate(SOURCES)}
     own = host.logits(fused.judged.own).softmax(-1) * share[:, :1]
@@ -50,9 +50,9 @@ def make_offers(host: LlamaHost, fused: Fused, questions: Sequence[Wording], cat
     for q, question in enumerate(questions):
         spelled = [(answer_ids(host, word), named[word][q]) for word in ("yes", "no")]
         spelled.append((answer_ids(host, f"{metres[q]:.1f} m"), named["length"][q]))
-        kinds = fused.kind[q].topk(min(KINDS, len(categories)))
-        for kind, index in zip(kinds.values.tolist(), kinds.indices.tolist(), strict=True):
-            spelled.append((answer_ids(host, categories[index]), named["kind"][q] * kind))
+        for name, log_share, words in (("kind", fused.kind, categories), ("colour", fused.colour, colours)):
+            best = log_share[q, : len(words)].exp().topk(min(KINDS, len(words)))
+            spelled += [(answer_ids(host, words[i]), named[name][q] * p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
         spelled += [((token,), p) for token, p in zip(question.ids, share[q, len(SOURCES) :].tolist(), strict=False)]
         found.append(Offers(own[q], [(ids, p) for ids, p in spelled if p >= LEAST_SHARE]))
     return found

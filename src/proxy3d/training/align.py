@@ -28,6 +28,7 @@ class RoomOfQuestions:
 
     looks: Sequence[RoomLesson]
     questions: Sequence[Question]
+    colour: Int[Tensor, "I"]  # which word of ReaderSettings.colours each object has; -1 where none fits
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,11 @@ class AlignObjective:
             lesson = room.looks[int(torch.randint(len(room.looks), (1,), generator=generator))]
             order = torch.randperm(len(room.questions), generator=generator)[: self.settings.questions].tolist()
             lesson = replace(lesson, numbers=blurred(lesson.numbers, self.settings.blur, generator))
-            for name, value in self.room_loss(lesson, [room.questions[i] for i in order]).items():
+            for name, value in self.room_loss(lesson, [room.questions[i] for i in order], room.colour).items():
                 parts[name] = parts.get(name, 0.0) + value / self.settings.rooms
         return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
 
-    def room_loss(self, lesson: RoomLesson, questions: Sequence[Question]) -> dict[str, Tensor]:
+    def room_loss(self, lesson: RoomLesson, questions: Sequence[Question], colour: Int[Tensor, "I"]) -> dict[str, Tensor]:
         """The loss parts of one room."""
         s, reader = self.settings, self.reader
         numbers = blinded(lesson.numbers) if s.blind else lesson.numbers
@@ -87,7 +88,7 @@ class AlignObjective:
         words, is_word = self._listen(questions)
         is_question = is_word & (torch.arange(words.shape[1])[None] < torch.tensor([len(q.wording.ids) for q in questions])[:, None])
         fused = reader.fuse(tokens, numbers, words, is_question, padded_values([q.wording for q in questions], words.shape[1]))
-        parts = {} if s.blind else self._pointing(lesson, questions, tokens, fused)
+        parts = {} if s.blind else self._pointing(lesson, questions, tokens, fused) | self._things(lesson, colour, tokens)
         answered = [i for i, q in enumerate(questions) if q.answer]
         if answered:
             parts |= self._answers(fused.rows(answered), [questions[i] for i in answered])
@@ -97,8 +98,8 @@ class AlignObjective:
 
     def _answers(self, fused: Fused, questions: Sequence[Question]) -> dict[str, Tensor]:
         """Where the answer comes from, and what it is: a word of the scene's own, a length, or the kind of a thing."""
-        s, categories = self.settings, self.reader.settings.categories
-        source = torch.tensor([first_chosen(q, categories) for q in questions])
+        s, words = self.settings, {"kind": self.reader.settings.categories, "colour": self.reader.settings.colours}
+        source = torch.tensor([first_chosen(q, **words) for q in questions])
         parts = {"chosen": F.nll_loss(fused.chosen, source) * s.weight_chosen}
         own = (source == SOURCES.index("own")).nonzero()[:, 0]
         if len(own):
@@ -109,10 +110,11 @@ class AlignObjective:
         if bool(known.any()):
             true = metres[known].clamp_min(0.05).log()
             parts["metres"] = F.smooth_l1_loss(fused.judged.log_length[known], true, beta=0.1) * s.weight_metres
-        kind = (source == SOURCES.index("kind")).nonzero()[:, 0]
-        if len(kind):
-            wanted = torch.tensor([categories.index(questions[i].record.answer) for i in kind])
-            parts["kind"] = -(fused.kind[kind, wanted] + 1e-3).log().mean() * s.weight_kind
+        for name, log_share in (("kind", fused.kind), ("colour", fused.colour)):
+            asked = (source == SOURCES.index(name)).nonzero()[:, 0]
+            if len(asked):
+                wanted = torch.tensor([words[name].index(questions[i].record.answer) for i in asked])
+                parts[name] = F.nll_loss(log_share[asked], wanted) * s.weight_kind
         return parts
 
     def _listen(self, questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
@@ -126,16 +128,26 @@ class AlignObjective:
         s, reader, xyz = self.settings, self.reader, lesson.numbers.xyz_room_m
         point, box = reader.point(fused, xyz)
         wanted, counts, true = (torch.stack(c) for c in zip(*(pointing_target(lesson, q.record.targets) for q in questions), strict=True))
-        category, object_box = reader.namer.name(tokens, xyz)
-        is_category, is_thing, own_box = object_target(lesson)
         return {
             "point": balanced_surprise(point, wanted, counts).mean() * s.weight_point,
             "match": self._match(lesson, questions, fused) * s.weight_match,
             "spot": self._spot(lesson, questions, fused) * s.weight_spot,
             "box": (box_loss(box, true) * wanted).sum() / wanted.sum().clamp_min(1) * s.weight_box,
-            "name": F.cross_entropy(category, is_category) * s.weight_name,
-            "object_box": (box_loss(object_box, own_box) * is_thing).sum() / is_thing.sum().clamp_min(1) * s.weight_box,
         }
+
+    def _things(self, lesson: RoomLesson, colour: Int[Tensor, "I"], tokens: Tensor) -> dict[str, Tensor]:
+        """What each proxy is part of, without any question."""
+        s, namer = self.settings, self.reader.namer
+        category, box = namer.name(tokens, lesson.numbers.xyz_room_m)
+        is_category, is_thing, own_box = object_target(lesson)
+        shade = torch.where(is_thing > 0, colour[lesson.made_of.argmax(1)], -1)
+        parts = {
+            "name": F.cross_entropy(category, is_category) * s.weight_name,
+            "object_box": (box_loss(box, own_box) * is_thing).sum() / is_thing.sum().clamp_min(1) * s.weight_box,
+        }
+        if bool((shade >= 0).any()):
+            parts["shade"] = F.cross_entropy(namer.colour(tokens[1:]), shade, ignore_index=-1) * s.weight_name
+        return parts
 
     def _match(self, lesson: RoomLesson, questions: Sequence[Question], fused: Fused) -> Tensor:
         """Every category word of a question must find the proxies of such things and nothing else, every other word nothing at all."""
@@ -186,7 +198,7 @@ def heard_row(question: Question) -> tuple[int, ...]:
     return question.wording.ids + question.answer[:-1]
 
 
-def first_chosen(question: Question, categories: Sequence[str]) -> int:
+def first_chosen(question: Question, kind: Sequence[str], colour: Sequence[str]) -> int:
     """Which of `Fused.chosen` the answer begins with: one of SOURCES, or after them the token of the question where what it offers begins.
 
     The last one of several, because what is asked about comes before what is offered.
@@ -196,8 +208,9 @@ def first_chosen(question: Question, categories: Sequence[str]) -> int:
         return SOURCES.index(record.answer)
     if record.answer_type == "metres":
         return SOURCES.index("length")
-    if record.answer_type == "category" and record.answer in categories:
-        return SOURCES.index("kind")
+    for source, words in (("kind", kind), ("colour", colour)):
+        if record.answer_type == "category" and record.answer in words:
+            return SOURCES.index(source)
     if record.answer_type != "choice":
         return SOURCES.index("own")
     answer, ids = question.answer[:-1], question.wording.ids

@@ -27,6 +27,7 @@ from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.spacespan.make import room_folders
 from proxy3d.spacespan.record import read_records
 from proxy3d.spacespan.room import Room
+from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.tokens.position import PLACE_DIM, VIEWER_DIM
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.align import AlignObjective, AlignSettings, RoomOfQuestions, heard_row
@@ -226,7 +227,7 @@ def train_reader(
 ) -> tuple[SpatialReader, list[dict]]:
     """Stages 2 and 3 on proxies of the trained encoder."""
     torch.manual_seed(seed)  # anew: how far stage 1 has left the generator depends on where a stopped run went on
-    reader = SpatialReader(host, replace(recipe.reader, categories=categories))
+    reader = SpatialReader(host, replace(recipe.reader, categories=categories, colours=COLOURS))
     rows = [heard_row(q) for room in lessons for q in room.questions]
     heard = hear(reader, rows, 1 + recipe.proxies, (out.parent if blind else out) / "heard.safetensors")  # both hear the same
     align = AlignObjective(reader, lessons, replace(recipe.align, blind=blind), seed, heard)
@@ -258,7 +259,16 @@ def rooms_of_questions(
 
     key = key_of(recipe.looks, recipe.proxies, seed, [room.room_id for room in data.rooms], *teacher.state_dict().values())
     looks = kept_looks(remembered(out / "looks.safetensors", key, compute), len(data.rooms), recipe.looks)
-    return [RoomOfQuestions(mine, by_room[room.room_id]) for mine, room in zip(looks, data.rooms, strict=True) if by_room[room.room_id]]
+    rooms = zip(looks, data.rooms, strict=True)
+    return [RoomOfQuestions(mine, by_room[room.room_id], colours_of(room, mine[0])) for mine, room in rooms if by_room[room.room_id]]
+
+
+def colours_of(room: Room, lesson: RoomLesson) -> Tensor:
+    """Index of each object's colour word, by its id; -1 where there is no object."""
+    colour = torch.full((len(lesson.category),), -1)
+    for thing in room.objects:
+        colour[thing.id] = COLOURS.index(thing.colour) if thing.colour in COLOURS else -1
+    return colour
 
 
 def looks_at(recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, index: int, seed: int) -> list[RoomLesson]:
@@ -277,7 +287,7 @@ def rooms_without_scenes(recipe: Recipe, questions: Path, host: LlamaHost) -> li
     k, d = recipe.proxies, recipe.reader.proxy_dim
     nothing = SceneNumbers(torch.zeros(k, d), torch.zeros(k, PLACE_DIM), torch.zeros(k, 3), torch.zeros(VIEWER_DIM))
     lesson = RoomLesson(nothing, torch.zeros(k, 1), torch.zeros(k, 1), torch.zeros(1, 6), torch.zeros(1, dtype=torch.long))
-    return [RoomOfQuestions([lesson], mine) for _, mine in sorted(questions_by_room(recipe, questions, host).items())]
+    return [RoomOfQuestions([lesson], mine, torch.tensor([-1])) for _, mine in sorted(questions_by_room(recipe, questions, host).items())]
 
 
 def data_hash(rooms: Path) -> dict:
