@@ -91,7 +91,7 @@ def longest_side(view: View, rng: Random) -> Iterator[Record]:
 
 
 def room_size(view: View, rng: Random) -> Iterator[Record]:
-    """How large is this room? Between the walls, or what a scan says of its floor, in whole square metres; targets are all that is seen, three or more."""
+    """How large is this room? Its floor, in whole square metres; targets are all that is seen, three things or more."""
     if len(view.seen) < 3:
         return
     text = f"{view.room.floor_m2:.0f} m2"

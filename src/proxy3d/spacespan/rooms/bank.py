@@ -233,19 +233,10 @@ def write_bank(folder: Path, models: list[Model]) -> None:
         content = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays.values()) + b"".join(t.tobytes() for t in model.textures)
         records.append(
             {
-                "name": model.name,
-                "category": model.category,
-                "split": split_of[model.name],
-                "size_m": [round(v, 5) for v in model.size_m],
-                "faces": len(model.triangle_m),
-                "textures": mine,
-                "tintable": model.tintable,
-                "mount": model.mount,
-                "elevation_m": round(model.elevation_m, 4),
-                "support_height_m": model.support_height_m,
-                "creator": model.creator,
-                "licence": model.licence,
-                "sha256": hashlib.sha256(content).hexdigest(),
+                "name": model.name, "category": model.category, "split": split_of[model.name], "size_m": [round(v, 5) for v in model.size_m],
+                "faces": len(model.triangle_m), "textures": mine, "tintable": model.tintable, "mount": model.mount,
+                "elevation_m": round(model.elevation_m, 4), "support_height_m": model.support_height_m, "creator": model.creator,
+                "licence": model.licence, "sha256": hashlib.sha256(content).hexdigest(),
             }  # fmt: skip
         )
         packed.append(arrays)

@@ -172,7 +172,7 @@ def _shell(rng: np.random.Generator, layout: Layout, names: tuple[str, str], sta
         vertex = np.zeros(6, VERTEX)
         vertex["position"], vertex["normal"] = points.reshape(-1, 3), quad.normal
         # The backdrop has its middle, the horizon, at eye height; row 0 of its picture is the sky.
-        vertex["uv"] = uv.reshape(-1, 2) / repeat if repeat else 0.5 + (uv.reshape(-1, 2) - uv.max() / 2) * (0.12, -0.12)
+        vertex["uv"] = (uv.reshape(-1, 2) / repeat if repeat else 0.5 + (uv.reshape(-1, 2) - uv.max() / 2) * (0.12, -0.12))
         vertex["colour"] = (*(rgb.clip(0, 1) * 255).astype(np.uint8), 255)
         vertex["slot"] = (layer, 0, 255 if quad.surface == "outside" else 0, 0)
         found["outside" if quad.surface == "outside" else "shell"].append(vertex)

@@ -121,7 +121,7 @@ REPEAT_M = {"planks": 1.4, "tiles": 1.2, "carpet": 1.0, "plaster": 1.5, "wallpap
 
 
 def texture_split(name: str) -> str:
-    """ "train" (70 %), "val" (15 %) or "test" (15 %), by the hash of a texture's name."""
+    """"train" (70 %), "val" (15 %) or "test" (15 %), by the hash of a texture's name."""
     share = int(hashlib.sha256(f"texture {name}".encode()).hexdigest()[:8], 16) / 2**32
     return "train" if share < 0.7 else "val" if share < 0.85 else "test"
 

@@ -142,6 +142,7 @@ def scanned(scene: str, item: object, file: Path, where: str) -> tuple[Scanned, 
 
 
 def thing(i: int, category: str, shape: UprightBox) -> RoomObject:
+    """An object of which nothing but kind and box is known."""
     return RoomObject(
         id=i,
         category=category,
@@ -203,6 +204,7 @@ def same(box: MeasuredBox, other: MeasuredBox) -> bool:
 
 
 def numbers(row: Row, key: str, count: int) -> np.ndarray:
+    """So many finite numbers; Unusable where there are not."""
     values = row.take(key, list, f"{count} numbers")
     if len(values) != count or any(isinstance(v, bool) or not isinstance(v, int | float) or not abs(v) <= LARGEST for v in values):
         raise Unusable(f"{key}: expected {count} finite numbers")
@@ -210,6 +212,7 @@ def numbers(row: Row, key: str, count: int) -> np.ndarray:
 
 
 def number(row: Row, key: str) -> float:
+    """One finite number; Unusable where there is none."""
     value = row.take(key, (int, float), "a number")
     if not abs(value) <= LARGEST or not math.isfinite(value):
         raise Unusable(f"{key}: expected a finite number")
