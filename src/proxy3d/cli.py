@@ -282,6 +282,34 @@ def data_import(
     show(result, json, "\n".join(lines))
 
 
+@data.command(name="real")
+def data_real(
+    path: str,
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["-o", "--out"])],
+    per_family: Annotated[int, Parameter(converter=whole, help="at most so many questions of each family about one room, before balancing")] = 4,
+    seed: int = 0,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Questions about real rooms of which only boxes are known: `data real FOLDER -o vsi_rooms.jsonl`, from VSI-Bench's meta info.
+
+    Rooms go to a .rooms.jsonl file beside it, what was left out to a .dropped.jsonl file, each with its reason. These are the rooms that
+    VSI-Bench tests on: do not train on them when its scores are to be reported.
+    """
+    from proxy3d.spacespan.scans.make import ask_scans as run
+
+    result = run(Path(path), Path(out), seed=seed, per_family=per_family, force=force)
+    lines = [f"{result['file']}: {result['records']} records of {result['rooms']} rooms, licence {result['licence']}"]
+    lines += [f"{count:8} {family}" for family, count in result["families"].items()]
+    lines += [f"{family} against official numbers: {100 * a['equal']:.1f} % of {a['n']} equal" for family, a in result["agreement"].items()]
+    lines += [f"{result['rooms_file']}: {result['objects']} objects, {result['leaning_objects']} with a leaning box"]
+    lines += [f"{result['dropped_file']}: {result['dropped']} left out"] if result["dropped"] else []
+    lines += [f"{count:8} {reason}" for reason, count in result["reasons"].items()]
+    show(result, json, "\n".join([*lines, "evaluation rooms of VSI-Bench: not to be trained on where its scores are reported"]))
+
+
 @data.command(name="check")
 def data_check(
     file: str,
@@ -344,6 +372,7 @@ TYPED = {  # what a verb looks like when it is typed in full
     "measure": "proxy3d measure room.p3d distance chair table",
     "view": "proxy3d view room.p3d -o room.html",
     "data import": "proxy3d data import scanqa FOLDER -o scanqa.jsonl",
+    "data real": "proxy3d data real FOLDER -o vsi_rooms.jsonl",
     "data check": "proxy3d data check scanqa.jsonl --against exclude_list.txt",
     "data mix": "proxy3d data mix mixture.json scanqa.jsonl sqa3d.jsonl -o train.jsonl",
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.places import place_of, places_in
 from proxy3d.spacespan.record import Record, make_room, read_records, write_records
+from proxy3d.spacespan.room import read_rooms
 from proxy3d.spacespan.sources.rows import decoded, load
 
 
@@ -104,7 +105,7 @@ def evaluation_places(files: Iterable[Path]) -> dict[str, str]:
     """{place: the file that names it} of evaluation sets.
 
     A file is a list of clip names, one per line (.txt, as SpaceR's exclude_list.txt); scenes as the keys of an object (VSI-Bench's meta
-    info); a JSON list of names or of rows with scene_id or scene_name; or records (.jsonl).
+    info); a JSON list of names or of rows with scene_id or scene_name; records (.jsonl); or rooms (.rooms.jsonl).
     """
     places: dict[str, str] = {}
     for file in map(Path, files):
@@ -120,6 +121,8 @@ def scene_names(file: Path) -> list[str]:
     """Every scene that a file of an evaluation set names."""
     if not file.is_file():
         raise BadInput(f"{file}: no such file; expected scenes of an evaluation set")
+    if file.name.endswith(".rooms.jsonl"):
+        return [room.room_id for room in read_rooms(file)]
     if file.suffix == ".jsonl":
         return [record.room_id for record in read_records(file)]
     if file.suffix == ".txt":

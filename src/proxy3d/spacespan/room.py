@@ -1,4 +1,4 @@
-"""The truth about one synthetic room: its objects with exact boxes and supports, and the cameras that looked at it."""
+"""The truth about one room: its objects with boxes and supports, and the cameras that looked at it, if any did."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Literal
 from proxy3d.errors import BadInput
 from proxy3d.values import Box
 
-Relation = Literal["floor", "on", "in", "under", "wall", "ceiling"]
+Relation = Literal["floor", "on", "in", "under", "wall", "ceiling", "unknown"]
+# Left out where they say nothing, so that rooms rendered before these fields came keep their bytes.
+SPARSE = ("floor_area_m2", "floor_z_m", "unsure")
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,10 @@ class RoomObject:
     centre_m: tuple[float, float, float]
     size_m: tuple[float, float, float]  # full, along the box's own axes
     yaw_rad: float
-    relation: Relation  # how it is held up: on the floor, on / in / under object `support`, on a wall, from the ceiling
-    support: int  # id of the object it stands on, in or under; 0 when relation is floor, wall or ceiling
+    relation: Relation  # how it is held up: on the floor, on / in / under object `support`, on a wall, from the ceiling; unknown in scans only
+    support: int  # id of the object it stands on, in or under; 0 when relation is none of on, in and under
     pixels: tuple[int, ...]  # pixels it covers in each frame
+    upright: bool = True  # False: the scan has it lean, so that height, footprint and this box are only near what was measured
 
     @property
     def box(self) -> Box:
@@ -35,7 +38,11 @@ class RoomObject:
 
 @dataclass(frozen=True)
 class Room:
-    """A furnished room (x, y from 0 to its size, floor at z = 0) and a hand-held clip through it."""
+    """A furnished room (x, y from 0 to its size, floor at z = 0) and a hand-held clip through it.
+
+    Or a scanned one, known by its boxes alone: no cameras, frames of 0 pixels, no colours or models; x and y as the scan has them, and
+    `size_m` is what its boxes span.
+    """
 
     room_id: str  # "train-000017"
     split: Literal["train", "val", "test"]
@@ -47,9 +54,22 @@ class Room:
     world_from_camera: tuple[tuple[tuple[float, ...], ...], ...]  # T x 4 x 4, OpenCV camera, z-up world, metres
     textures: tuple[str, ...]  # for leak checks
     objects: tuple[RoomObject, ...]
+    floor_area_m2: float | None = None  # where it is not simply width times depth
+    floor_z_m: float = 0.0  # how high the floor lies in the scan's own frame, which differs from this one by that alone
+    unsure: tuple[str, ...] = ()  # categories of which not every object is known: never asked about
+
+    @property
+    def filmed(self) -> bool:
+        return bool(self.world_from_camera)
+
+    @property
+    def floor_m2(self) -> float:
+        return self.size_m[0] * self.size_m[1] if self.floor_area_m2 is None else self.floor_area_m2
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        raw = {k: v for k, v in asdict(self).items() if v or k not in SPARSE}
+        raw["objects"] = [{k: v for k, v in o.items() if k != "upright" or not v} for o in raw["objects"]]
+        return json.dumps(raw, separators=(",", ":"))
 
     @staticmethod
     def from_json(text: str) -> Room:
@@ -68,6 +88,27 @@ class Room:
         if not file.is_file():
             raise BadInput(f"{folder}: no room.json; expected a folder made by `proxy3d data make`")
         return Room.from_json(file.read_text(encoding="utf-8"))
+
+
+def read_rooms(path: Path) -> list[Room]:
+    """The rooms of a JSON Lines file.
+
+    Raises:
+        BadInput: the file is missing, or names the first line that is not a room.
+    """
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: no such file; expected rooms, one per line, as written by `proxy3d data real`")
+    try:
+        lines = Path(path).read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: expected UTF-8, but byte {error.start} is not") from None
+    rooms = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rooms.append(Room.from_json(line))
+        except BadInput as error:
+            raise BadInput(f"{path}, line {number}: {error}") from None
+    return rooms
 
 
 def _frozen(value: object) -> object:

@@ -64,7 +64,7 @@ def ask_about(room: Room, *, rng_seed: int, per_family: int = 2, vocabulary: Voc
     records = []
     for family, questions in FAMILIES.items():
         rng = Random(f"{rng_seed} {room.room_id} {family}")
-        drawn = islice(questions(view, rng), per_family)
+        drawn = islice(filter(view.stands, questions(view, rng)), per_family)
         records += [replace(r, question_id=f"{room.room_id}-{family}-{i}") for i, r in enumerate(drawn)]
     return records
 

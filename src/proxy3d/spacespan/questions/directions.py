@@ -52,7 +52,7 @@ def part_of(family: str, turn_deg: float) -> str | None:
 
 def _direction(family: str, view: View, rng: Random) -> Iterator[Record]:
     """Single objects, the two pairs at least 0.6 m apart on the floor; what is asked for at least 12 degrees from every border."""
-    things = [o for o in view.unique.values() if o.relation in ("floor", "on", "under", "in", "wall")]
+    things = [o for o in view.unique.values() if o.relation != "ceiling"]
     asked: set[int] = set()
     for a, b, c in shuffled(rng, permutations(shuffled(rng, things)[:9], 3)):
         if c.id in asked or min(math.dist(a.centre_m[:2], o.centre_m[:2]) for o in (b, c)) < APART_M:

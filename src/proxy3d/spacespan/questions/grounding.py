@@ -139,7 +139,7 @@ def ground_colour(view: View, rng: Random) -> Iterator[Record]:
     """The red chair: of several, those of one colour; the others' colours are not easily mixed up with it (words.NEAR_COLOURS)."""
     for category in shuffled(rng, view.several):
         group = view.several[category]
-        for colour in shuffled(rng, sorted({o.colour for o in group})):
+        for colour in shuffled(rng, sorted({o.colour for o in group if o.colour})):
             targets = [o for o in group if o.colour == colour]
             others = [o for o in group if o.colour != colour]
             if others and not any(words.near(colour, o.colour) for o in others):
@@ -165,7 +165,8 @@ def ground_superlative(view: View, rng: Random) -> Iterator[Record]:
 def by_size(group: list[RoomObject]) -> dict[str, RoomObject]:
     """Which of at least two things is the biggest, smallest, tallest or shortest; only words whose holder is clearly ahead."""
     best = {}
-    for large, small, measure, margin in (("biggest", "smallest", volume, RATIO), ("tallest", "shortest", lambda o: o.size_m[2], 1.2)):
+    measures = [("biggest", "smallest", volume, RATIO), ("tallest", "shortest", lambda o: o.size_m[2], 1.2)]
+    for large, small, measure, margin in measures if all(o.upright for o in group) else measures[:1]:
         ranked = sorted(group, key=measure)
         if measure(ranked[-1]) >= margin * measure(ranked[-2]):
             best[large] = ranked[-1]

@@ -67,7 +67,7 @@ def existence(view: View, rng: Random) -> Iterator[Record]:
     for category, answer in alternating(rng, [(c, "yes") for c in seen], [(c, "no") for c in missing]):
         plural_only = words.plural_only(category)
         phrasings = EXISTENCE if words.countable(category) else EXISTENCE_PLURAL_ONLY if plural_only else EXISTENCE_MASS
-        text = rng.choice(phrasings).format(a=words.with_article(category), many=words.plural(category))
+        text = rng.choice(view.wordings(phrasings)).format(a=words.with_article(category), many=words.plural(category))
         yield view.record("existence", text, answer, "yes_no", subject=category, targets=view.by_category.get(category, ()))
 
 
@@ -76,12 +76,13 @@ def count(view: View, rng: Random) -> Iterator[Record]:
     groups = {**view.several, **{c: [o] for c, o in view.unique.items()}}
     for category in drawn(rng, [(c, len(group) ** 2) for c, group in groups.items() if len(group) <= MOST]):
         group = groups[category]
-        yield view.record("count", rng.choice(COUNT).format(many=words.plural(category)), str(len(group)), "number", subject=category, targets=group)
+        text = rng.choice(view.wordings(COUNT)).format(many=words.plural(category))
+        yield view.record("count", text, str(len(group)), "number", subject=category, targets=group)
 
 
 def colour(view: View, rng: Random) -> Iterator[Record]:
     """What colour is the sofa? Of objects that are the only one of their category; not of glass and pictures."""
-    for category in shuffled(rng, [c for c in view.unique if c not in words.COLOURLESS]):
+    for category in shuffled(rng, [c for c, o in view.unique.items() if o.colour and c not in words.COLOURLESS]):
         o = view.unique[category]
         text = rng.choice(COLOUR).format(x=category)
         guesses = len(view.vocabulary.colours)

@@ -91,8 +91,8 @@ def longest_side(view: View, rng: Random) -> Iterator[Record]:
 
 
 def room_size(view: View, rng: Random) -> Iterator[Record]:
-    """How large is this room? Width times depth between the walls, in whole square metres; targets are all that is seen, three things or more."""
+    """How large is this room? Its floor, in whole square metres; targets are all that is seen, three things or more."""
     if len(view.seen) < 3:
         return
-    text = f"{view.room.size_m[0] * view.room.size_m[1]:.0f} m2"
+    text = f"{view.room.floor_m2:.0f} m2"
     yield view.record("room_size", rng.choice(ROOM), text, "square_metres", subject="room", targets=view.seen)

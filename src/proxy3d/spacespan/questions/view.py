@@ -18,6 +18,8 @@ from proxy3d.values import Box
 SEEN_MAX_PX, SEEN_SUM_PX, UNSEEN_PX = 60, 120, 15  # for frames of 256 x 256 pixels; they grow with the area of a frame
 FIELD_DEG = 75.0  # questions about a viewpoint use objects within this bearing of the first camera
 BEARING_DEG = 12.0  # and two bearings that are compared differ by at least this much
+# Families whose answer is wrong when the box of a target really leans; the others use centres, counts or the longest side.
+BY_UPRIGHT_BOX = ("height", "taller", "support", "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative")
 RATIO = 1.3  # two distances that are compared differ by at least this factor
 
 
@@ -42,7 +44,7 @@ class Vocabulary:
             if decided:
                 presence.append((category, (seen[category] - both[category]) / decided))
         support = tuple(sorted(false_weights(views).items()))
-        return Vocabulary(tuple(presence), support, tuple(sorted({o.colour for view in views for o in view.seen})))
+        return Vocabulary(tuple(presence), support, tuple(sorted({o.colour for view in views for o in view.seen if o.colour})))
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -53,20 +55,23 @@ class View:
     """One room as its clip shows it.
 
     An object counts as seen with at least 60 pixels in one frame and 120 in all (at 256 x 256), as not there below 15. One in
-    between is half seen: its category, and every word that could also mean it, is off limits.
+    between is half seen: its category, and every word that could also mean it, is off limits. Of a room without pictures all that is
+    listed counts as seen, and what is not known whole is off limits.
     """
 
     def __init__(self, room: Room, vocabulary: Vocabulary | None = None):
         self.room, self.vocabulary = room, vocabulary or Vocabulary()
         area = room.image_size_px[0] * room.image_size_px[1] / 256**2
-        self.seen = [o for o in room.objects if max(o.pixels, default=0) >= SEEN_MAX_PX * area and sum(o.pixels) >= SEEN_SUM_PX * area]
-        self.shown = [o for o in room.objects if sum(o.pixels) >= UNSEEN_PX * area]  # seen or half seen
+        self.seen, self.shown = list(room.objects), list(room.objects)
+        if room.filmed:
+            self.seen = [o for o in room.objects if max(o.pixels, default=0) >= SEEN_MAX_PX * area and sum(o.pixels) >= SEEN_SUM_PX * area]
+            self.shown = [o for o in room.objects if sum(o.pixels) >= UNSEEN_PX * area]  # seen or half seen
         self.everything = {o.id: o for o in room.objects}
         self.by_id = {o.id: o for o in self.seen}
         self.by_category: dict[str, list[RoomObject]] = {}
         for o in self.seen:
             self.by_category.setdefault(o.category, []).append(o)
-        self.off_limits = {o.category for o in self.shown if o.id not in self.by_id}
+        self.off_limits = {o.category for o in self.shown if o.id not in self.by_id} | set(room.unsure)
         self.off_limits |= {word for o in self.shown for word in words.broader(o.category)}
         groups = {c: group for c, group in self.by_category.items() if c not in self.off_limits and words.countable(c)}
         self.unique = {c: group[0] for c, group in groups.items() if len(group) == 1}
@@ -136,7 +141,9 @@ class View:
 
     @cached_property
     def heading(self) -> tuple[float, float] | None:
-        """Horizontal viewing direction of the first camera; None when it looks straight up or down."""
+        """Horizontal viewing direction of the first camera; None when there is none, or it looks straight up or down."""
+        if not self.room.filmed:
+            return None
         pose = self.room.world_from_camera[0]
         x, y = pose[0][2], pose[1][2]
         length = math.hypot(x, y)
@@ -156,6 +163,14 @@ class View:
         placed = {o.id: self.from_start(o.centre_m) for o in self.seen}
         angle = {i: math.degrees(math.atan2(right, ahead)) for i, (right, ahead, _) in placed.items() if math.hypot(right, ahead) >= 0.3}
         return {i: a for i, a in angle.items() if abs(a) <= FIELD_DEG}
+
+    def wordings(self, patterns: Sequence[str]) -> Sequence[str]:
+        """Those that suit the room: nobody is asked about the clip of a room that has none."""
+        return patterns if self.room.filmed else [p for p in patterns if "clip" not in p]
+
+    def stands(self, record: Record) -> bool:
+        """Whether no upright box that the answer rests on is in doubt."""
+        return record.family not in BY_UPRIGHT_BOX or all(self.by_id[i].upright for i in record.targets)
 
     def record(
         self,

@@ -93,6 +93,17 @@ BROADER = {
     "suitcase": ("bag",),
     "ball": ("toy",),
     "basket": ("trash can",),
+    # Words of scans.
+    "trash bin": ("trash can", "bucket", "basket"),
+    "bucket": ("trash can", "trash bin"),
+    "crate": ("box", "basket"),
+    "nightstand": ("table", "bedside table", "cabinet", "dresser"),
+    "counter": ("table", "cabinet"),
+    "closet": ("wardrobe", "cabinet"),
+    "cushion": ("pillow",),
+    "pillow": ("cushion",),
+    "heater": ("radiator",),
+    "computer tower": ("computer",),
 }
 NEAR_COLOURS = {
     frozenset(pair.split())
