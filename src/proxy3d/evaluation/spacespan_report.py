@@ -60,8 +60,8 @@ def report(folder: Path, out: Path, *, blind_result: Path | None = None, sample:
 def cost(folder: Path) -> dict:
     """Rooms per minute by the processor time of their workers, and by the clock on which they may have had to wait; None where nobody timed them."""
     timed = [room for split in SPLITS for room in read_shards(Path(folder) / split) if room.seconds is not None]
-    rates = {"rooms_per_minute_per_core": sum(r.cpu_seconds for r in timed), "rooms_per_minute_per_worker_by_the_clock": sum(r.seconds for r in timed)}
-    return {"timed_rooms": len(timed), **{name: 60 * len(timed) / seconds if seconds else None for name, seconds in rates.items()}}
+    spent = {"rooms_per_minute_per_core": sum(r.cpu_seconds for r in timed), "rooms_per_minute_per_worker_by_clock": sum(r.seconds for r in timed)}
+    return {"timed_rooms": len(timed), **{name: 60 * len(timed) / seconds if seconds else None for name, seconds in spent.items()}}
 
 
 def bytes_per_room(folder: Path) -> float:

@@ -88,7 +88,7 @@ function makeBoxes(data) {
     const faces = new THREE.Mesh(geometry, new THREE.MeshBasicMaterial({
       color: answerColour(a), transparent: true, opacity: 0.08, depthWrite: false, side: THREE.DoubleSide }));
     // At a corner, not above the middle: the label of a table would hide under that of the cup that stands on it.
-    const tag = label(`${box.label || "box"} ${Math.round(100 * box.score)} %`, "tag", box.corners[5]);
+    const tag = label(`${box.label || "box"}${box.score < 1 ? ` ${Math.round(100 * box.score)} %` : ""}`, "tag", box.corners[5]);
     tag.element.style.borderColor = answerColour(a);
     tag.center.set(0, 1.1);
     group.add(lines, faces, tag);

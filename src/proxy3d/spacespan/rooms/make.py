@@ -1,6 +1,6 @@
 """Make furnished rooms with exact truth: one room from a seed, or a whole folder of them on a few processes.
 
-    make_rooms(Path("rooms/train"), "train", 5000, bank_dir=Path("bank"), workers=2)
+make_rooms(Path("rooms/train"), "train", 5000, bank_dir=Path("bank"), workers=2)
 """
 
 from __future__ import annotations
