@@ -146,8 +146,8 @@ def things_of(folder):
 
 def shift_box(folder):
     things = things_of(folder)
-    largest = max(things, key=lambda o: sum(o["pixels"]))
-    largest["centre_m"][0] += 0.3
+    largest = max(things, key=lambda o: o["pixels"][0])
+    largest["centre_m"][0] += 0.6
     edit_room(folder, objects=things)
 
 
