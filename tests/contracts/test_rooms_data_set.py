@@ -26,7 +26,7 @@ from proxy3d.spacespan.rooms import engines, make, shards
 from proxy3d.spacespan.rooms.photo import Corruption
 from random_rooms import plain_room, thing
 
-COUNTS = {"train": 7, "val": 2, "test": 4}
+COUNTS = {"train": 5, "val": 2, "test": 3}
 
 
 def cast_instead(seed, split, models, *, room_id=None, **_):
@@ -38,6 +38,7 @@ def build(out, counts=COUNTS, **settings):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(make, "make_room", cast_instead)
         patch.setattr(make, "_catalogue", lambda *_: None)
+        patch.setattr(make, "models_of", lambda *_: ((), "parametric"))
         return make_dataset(out, counts, workers=1, **settings)
 
 
@@ -87,7 +88,7 @@ def test_the_hash_covers_pictures_depth_and_objects_of_every_room(made):
 
 def test_what_the_making_cost_is_kept_apart_from_what_was_made(made, copy):
     rooms = shards.read_shards(made / "train")
-    assert [r.index for r in rooms] == list(range(7)) and all(r.seconds >= 0 and r.cpu_seconds >= 0 for r in rooms)
+    assert [r.index for r in rooms] == list(range(5)) and all(r.seconds >= 0 and r.cpu_seconds >= 0 for r in rooms)
     assert "seconds" not in (made / "spacespan.json").read_text() + (made / "train" / "dataset.json").read_text()
     (copy / "train" / "shard-00000.json").unlink()  # then rooms are read, not made, and nobody knows what they cost
     build(copy)
@@ -124,7 +125,7 @@ def test_an_engine_that_nobody_knows_or_has(copy, monkeypatch):
 def test_exact_rooms_pass_every_check(made):
     found = check_rooms(made)
     assert found["troubles"] == 0 and found["trouble"] == []
-    assert found["rooms"] == 13 and found["measured_rooms"] == 13 and found["room_kinds"] == 2
+    assert found["rooms"] == 10 and found["measured_rooms"] == 10 and found["room_kinds"] == 2
     assert found["depth_consistency_m_median"] < 0.001 and found["points_in_box_min"] > 0.99 and found["measured_boxes"] > 40
     assert check_rooms(made, sample=1)["measured_rooms"] == 3
 
@@ -152,9 +153,10 @@ def shift_box(folder):
 
 
 def turn_cameras(folder):
+    """Tilt one camera up by 3 degrees; turned about the vertical, it would see the same floor."""
     pose = np.array(json.loads((folder / "room.json").read_text())["world_from_camera"])
     c, s = np.cos(0.05), np.sin(0.05)
-    pose[1, :3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ pose[1, :3, :3]
+    pose[1, :3, :3] = pose[1, :3, :3] @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
     edit_room(folder, world_from_camera=pose.tolist())
 
 
@@ -241,7 +243,8 @@ def test_the_report_has_a_row_for_every_family_with_all_its_baselines(made, tmp_
     assert summary["rooms_per_minute_per_core"] > 0 and 1000 < summary["bytes_per_room"] < 1e6
     rows = {row["name"]: row for row in summary["families"]}
     assert all(set(row) >= {"name", "n", "chance", "majority", "prior", "blind", "oracle"} for row in rows.values())
-    assert rows["existence"]["blind"] == 0.52 and rows["ground_category"]["blind"] is None and rows["existence"]["chance"] == 0.5
+    assert rows["existence"]["blind"] == 0.52 and rows["ground_category"]["blind"] is None
+    assert 0.5 in {row["chance"] for row in rows.values()}
     assert {row["oracle"] for row in rows.values()} == {1.0}
     assert {"commit", "machine", "data", "sample"} <= set(result["run"]) and result["seeds"] == {"rooms": 0, "questions": 0}
     assert "--force" in typed(capsys, line).err

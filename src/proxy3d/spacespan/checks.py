@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from collections import Counter
@@ -116,13 +117,15 @@ def contents(rooms: Iterable[Room]) -> dict:
 
 def geometry_of(seen: Sequence[Measured], exact: bool) -> tuple[dict, list[str]]:
     """Figures of the measured rooms, and what is worse than exact rooms may be."""
-    gaps = {m.room.room_id: m.depth_gap_m for m in seen if m.depth_gap_m == m.depth_gap_m}
+    shared_views = [m for m in seen if not math.isnan(m.depth_gap_m)]
+    gaps = {m.room.room_id: m.depth_gap_m for m in shared_views}
     boxes = [(share, m.pixels[i], m.room, i) for m in seen for i, share in m.inside.items()]
     sure = [box for box in boxes if box[1] >= SURE_PX]
     figures = {
         "measured_rooms": len(seen),
         "depth_consistency_m_median": statistics.median(gaps.values()) if gaps else None,
         "depth_consistency_m_worst_room": max(gaps.values(), default=None),
+        "depth_within_5_cm_worst_room": min((m.within_5_cm for m in shared_views), default=None),
         "points_in_box_min": min((share for share, *_ in sure), default=None),
         "points_in_box_min_of_any_size": min((share for share, *_ in boxes), default=None),
         "measured_boxes": len(sure),

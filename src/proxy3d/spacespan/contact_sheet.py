@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from proxy3d.errors import BadInput
-from proxy3d.spacespan.checks import load_rooms, spread
+from proxy3d.spacespan.checks import load_rooms
 from proxy3d.spacespan.room import Room
 
 COLUMNS = 4
@@ -23,7 +23,7 @@ NEAR_M, FAR_M = 0.5, 6.0  # white to black
 
 
 def write_sheet(folder: Path, out: Path, count: int) -> int:
-    """A PNG of at most `count` rooms of a data set, of every kind in turn; returns how many it shows.
+    """A PNG of at most `count` rooms of a data set, every kind and every split in turn; returns how many it shows.
 
     Raises:
         BadInput: no rooms there, or a picture cannot be read.
@@ -31,7 +31,7 @@ def write_sheet(folder: Path, out: Path, count: int) -> int:
     folder, out = Path(folder), Path(out)
     if count < 1:
         raise BadInput(f"--rooms {count}: expected at least 1")
-    rooms = in_turn([room for found in load_rooms(folder).values() for room in found.values()], count)
+    rooms = in_turn([list(found.values()) for found in load_rooms(folder).values()], count)
     try:
         cells = [cell(folder / room.split / room.room_id, room) for room in rooms]
     except (OSError, ValueError) as error:
@@ -45,14 +45,19 @@ def write_sheet(folder: Path, out: Path, count: int) -> int:
     return len(cells)
 
 
-def in_turn(rooms: Sequence[Room], count: int) -> list[Room]:
-    """So many rooms, the kinds one after another, each kind's spread over its list, so over the splits too."""
-    by_kind: dict[str, list[Room]] = defaultdict(list)
-    for room in rooms:
-        by_kind[room.kind].append(room)
-    each = -(-count // max(len(by_kind), 1))
-    columns = [spread(by_kind[kind], each) for kind in sorted(by_kind)]
-    return [room for row in zip_longest(*columns) for room in row if room is not None][:count]
+def in_turn(splits: Sequence[Sequence[Room]], count: int) -> list[Room]:
+    """So many rooms, the kinds one after another, and for each kind the splits one after another."""
+    by_kind: dict[str, list[list[Room]]] = defaultdict(lambda: [[] for _ in splits])
+    for i, rooms in enumerate(splits):
+        for room in rooms:
+            by_kind[room.kind][i].append(room)
+    queues = [alternately(by_kind[kind]) for kind in sorted(by_kind)]
+    return alternately(queues)[:count]
+
+
+def alternately(queues: Sequence[Sequence[Room]]) -> list[Room]:
+    """The first of each, then the second of each, and so on."""
+    return [room for row in zip_longest(*queues) for room in row if room is not None]
 
 
 def cell(folder: Path, room: Room) -> Image.Image:

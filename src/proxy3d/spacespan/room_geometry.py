@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Measured:
 
     room: Room
     depth_gap_m: float  # median distance of a frame's depth, carried into the next frame, to the depth there; NaN where frames share nothing
+    within_5_cm: float  # share of these distances that is at most 5 cm: a turned camera shows here even where most of what it sees is flat floor
     inside: dict[int, float]  # object id -> share of its pixels whose points lie in its box
     pixels: dict[int, int]  # object id -> pixels in all frames
     pixels_as_told: bool  # whether room.json counts the pixels that the instance images have
@@ -52,7 +54,8 @@ def measured(folder: Path) -> Measured:
     told = all(thing.pixels == tuple(int((frame == thing.id).sum()) for frame in instance) for thing in room.objects)
     gaps = [depth_gaps(clip, xyz, instance, t) for t in range(len(xyz) - 1)]
     gap = torch.cat(gaps) if gaps else torch.zeros(0)
-    return Measured(room, float(gap.median()) if len(gap) else float("nan"), inside, pixels, told)
+    median, near = (float(gap.median()), float((gap <= 0.05).double().mean())) if len(gap) else (math.nan, math.nan)
+    return Measured(room, median, near, inside, pixels, told)
 
 
 def seen_points(clip: Clip) -> Float[Tensor, "T H W 3"]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import Room, RoomObject
@@ -14,7 +14,8 @@ from proxy3d.spacespan.room_clip import load_clip
 from proxy3d.spacespan.room_geometry import seen_points
 from proxy3d.values import Answer, Box, Clip, Preview, Proxies, Scale, Scene
 
-CLOUD_POINTS = 60_000
+CELL_M = 0.025
+BEYOND_M = 0.4  # window frames stand in the wall, and their reveals go deeper
 LIT_PX = 60  # a frame with fewer pixels of a thing is not said to show it
 EVERYTHING = "every object of the room, seen or not"
 
@@ -40,23 +41,20 @@ def room_scene(folder: Path) -> Scene:
         world_from_capture=torch.eye(4),
         room_from_world=torch.eye(4),
         encoders={"truth": "room.json of `proxy3d data make`"},
-        preview=cloud(clip, Path(folder)),
+        preview=cloud(room, clip, Path(folder)),
     )
 
 
-def cloud(clip: Clip, folder: Path) -> Preview:
-    """About so many coloured points of all frames, and the pictures as they lie there."""
-    xyz, valid = seen_points(clip), clip.depth_m > 0
+def cloud(room: Room, clip: Clip, folder: Path) -> Preview:
+    """One coloured point for every small cell that some frame shows, without what lies beyond the windows; and the pictures as they lie there."""
+    xyz = seen_points(clip)
+    size = torch.tensor(room.size_m, dtype=xyz.dtype)
+    inside = (clip.depth_m > 0) & ((xyz > -BEYOND_M) & (xyz < size + BEYOND_M)).all(-1)
+    # By cells, not every n-th pixel: what all frames show near the camera would be dense, and far walls nearly empty.
+    _, first = np.unique((xyz[inside] / CELL_M).floor().long().numpy(), axis=0, return_index=True)
     rgb = (clip.frame * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-    step = max(1, int(valid.sum()) // CLOUD_POINTS)
     pictures = tuple((folder / "color" / f"{name}.jpg").read_bytes() for name in clip.name)
-    return Preview(thinned(xyz[valid], step).float(), thinned(rgb[valid], step), pictures)
-
-
-def thinned(rows: Tensor, step: int) -> Tensor:
-    """Every step-th row, in an order without a pattern: rows of pixels would show as stripes."""
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
-    return rows[order[::step]]
+    return Preview(xyz[inside][first].float(), rgb[inside][first], pictures)
 
 
 def shown_answers(room: Room, records: Iterable[Record]) -> list[tuple[str, Answer]]:
