@@ -38,9 +38,9 @@ def check_rooms(folder: Path, *, sample: int = 100) -> dict:
     rooms = load_rooms(folder)
     if sample < 1:
         raise BadInput(f"--sample {sample}: expected at least 1 room of each split")
-    everything = [(split, place) for split, places in rooms.items() for place in places]
     seen = [measured(folder / split / room.room_id) for split, places in rooms.items() for room in spread(list(places.values()), sample)]
-    exact = not about(folder).get("corruption", {}).get("depth_noise")
+    corruption = about(folder).get("corruption")
+    exact = not (isinstance(corruption, dict) and corruption.get("depth_noise"))
     geometry, wrong = geometry_of(seen, exact)
     leaks = list(shared(rooms))
     changed = [f"files differ from when the room was made: {split}/{name}" for split, name in changed_files(folder, rooms)]
@@ -48,7 +48,7 @@ def check_rooms(folder: Path, *, sample: int = 100) -> dict:
     unseen = list(unseen_questions(rooms, records))
     wrong += [*leaks, *changed, *(f"asks about what was never seen: {text}" for _, text in unseen)]
     return {
-        "rooms": len(everything),
+        "rooms": sum(map(len, rooms.values())),
         **contents(room for places in rooms.values() for room in places.values()),
         "exact_depth": exact,
         **geometry,

@@ -75,10 +75,17 @@ def read_shards(folder: Path) -> list[MadeRoom]:
     found = []
     for file in sorted(Path(folder).glob("shard-*.json")):
         try:
-            found += [MadeRoom(**row) for row in json.loads(file.read_text(encoding="utf-8"))["rooms"]]
+            rooms = [MadeRoom(**row) for row in json.loads(file.read_text(encoding="utf-8"))["rooms"]]
         except (ValueError, TypeError, KeyError):
             continue
-    return [room for room in found if isinstance(room.index, int) and isinstance(room.sha256, str)]
+        found += [room for room in rooms if is_sound(room)]
+    return found
+
+
+def is_sound(room: MadeRoom) -> bool:
+    """Whether a row of a shard file has the types it should: the file may come from anywhere."""
+    times = (room.seconds, room.cpu_seconds)
+    return isinstance(room.index, int) and isinstance(room.sha256, str) and (times == (None, None) or all(isinstance(t, float | int) for t in times))
 
 
 def write_json(file: Path, value: object) -> None:
