@@ -234,27 +234,99 @@ def doctor(*, json: Json = False) -> None:
     show(result, json, "\n".join(lines))
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CorruptionFlags:
+    """What goes wrong in a hurry, by strength: 0 = off, 1 = as bad as it usually gets, at most 4. Ids, boxes and poses stay true."""
+
+    motion_blur: Annotated[float, Parameter(help="the hand moves while the shutter is open: 1/30 s at strength 1")] = 0.0
+    exposure: Annotated[float, Parameter(help="pictures too bright or too dark, with a jump on the way")] = 0.0
+    depth_noise: Annotated[float, Parameter(help="steps, noise, frayed edges and holes of a depth sensor")] = 0.0
+
+
+CLEAN = CorruptionFlags()
+
+
 @data.command(name="make")
 def data_make(
     *,
     out: Annotated[str, Parameter(name=["-o", "--out"])] = "data/rooms",
-    train: int = 1000,
+    train: Annotated[int, Parameter(name=["--train", "--rooms"], help="rooms to train on")] = 1000,
     val: int = 60,
     test: int = 120,
     seed: int = 0,
     bank: Annotated[str | None, Parameter(help="furniture bank; made there when it is missing. Without it, built-in furniture")] = None,
-    workers: int = 2,
+    workers: Annotated[int, Parameter(help="rooms in work at a time; what comes out does not depend on it")] = 2,
+    engine: Annotated[str, Parameter(help="processes: of this machine; ray: on the cluster of RAY_ADDRESS, which shares the folder")] = "processes",
+    corruption: CorruptionFlags = CLEAN,
     json: Json = False,
 ) -> None:
     """Render furnished rooms with exact truth and write questions about them. Resumable; the same seed gives the same bytes."""
     from proxy3d.spacespan.make import make_dataset as run
+    from proxy3d.spacespan.rooms.photo import Corruption
 
     counts = {"train": train, "val": val, "test": test}
     wrong = next((f"--{split} {count}" for split, count in counts.items() if count < 0), None)
     if wrong or workers < 1:
         raise BadInput(f"{wrong or f'--workers {workers}'}: expected at least {0 if wrong else 1}")
-    result = run(Path(out), counts, seed=seed, bank=Path(bank) if bank else None, workers=workers)
-    show(result, json, f"{result['folder']}: {result['rooms']} rooms, {result['questions']} questions")
+    worse = Corruption(**corruption.__dict__)
+    result = run(Path(out), counts, seed=seed, bank=Path(bank) if bank else None, workers=workers, corruption=worse, engine=engine)
+    show(result, json, f"{result['folder']}: {result['rooms']} rooms, {result['questions']} questions, sha256 {result['sha256']}")
+
+
+@data.command(name="check-rooms")
+def data_check_rooms(
+    folder: str,
+    /,
+    *,
+    sample: Annotated[int, Parameter(help="rooms of each split whose pictures are measured; the truth and questions of all are read")] = 100,
+    json: Json = False,
+) -> None:
+    """Check rooms made by `data make`: depth agrees between frames, boxes hold their objects, splits share nothing, questions ask what is seen."""
+    from proxy3d.spacespan.checks import check_rooms as run
+
+    result = run(Path(folder), sample=sample)
+    lines = [f"{key:28} {value}" for key, value in result.items() if key != "trouble"]
+    show(result, json, "\n".join([*lines, *result["trouble"]]))
+    if result["troubles"]:
+        raise BadInput(f"{folder}: {result['troubles']} things are wrong; the list is above, expected none")
+
+
+@data.command(name="report")
+def data_report(
+    folder: str,
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["-o", "--out"])] = "results/spacespan.json",
+    blind_result: Annotated[str | None, Parameter(help="result file of an evaluation whose by_family holds blind")] = None,
+    sample: Annotated[int, Parameter(help="rooms of each split whose pictures are measured")] = 100,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Say in figures what a data set is worth: cost, geometry, and what each family of questions gives away."""
+    from proxy3d.evaluation.spacespan_report import family_lines
+    from proxy3d.evaluation.spacespan_report import report as run
+
+    result = run(Path(folder), Path(out), blind_result=Path(blind_result) if blind_result else None, sample=sample, force=force)
+    facts = [f"{key:28} {value}" for key, value in result["summary"].items() if key != "families"]
+    show(result, json, "\n".join([*facts, "", *family_lines(result["summary"]["families"])]))
+
+
+@data.command(name="show")
+def data_show(
+    where: str,
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["-o", "--out"])],
+    rooms: Annotated[int, Parameter(help="how many rooms a contact sheet shows")] = 24,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Look at rooms: of a data set a contact sheet (PNG), of one room's folder a page with its questions, boxes and answers (HTML)."""
+    from proxy3d.verbs import show_rooms as run
+
+    result = run(where, out, rooms=rooms, force=force)
+    show(result, json, f"{result['file']}: {result['shows']}")
 
 
 @data.command(name="import")
@@ -371,6 +443,9 @@ TYPED = {  # what a verb looks like when it is typed in full
     "ground": 'proxy3d ground room.p3d "the chair"',
     "measure": "proxy3d measure room.p3d distance chair table",
     "view": "proxy3d view room.p3d -o room.html",
+    "data check-rooms": "proxy3d data check-rooms data/rooms",
+    "data report": "proxy3d data report data/rooms -o results/spacespan.json",
+    "data show": "proxy3d data show data/rooms -o sheet.png",
     "data import": "proxy3d data import scanqa FOLDER -o scanqa.jsonl",
     "data real": "proxy3d data real FOLDER -o vsi_rooms.jsonl",
     "data check": "proxy3d data check scanqa.jsonl --against exclude_list.txt",

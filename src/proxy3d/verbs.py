@@ -153,6 +153,35 @@ def view(
     return {"page": str(write_page(scene, page, answers=answers, force=force)), "answers": {q: a.text for q, a in answers}}
 
 
+def show_rooms(where: str | Path, out: str | Path, *, rooms: int = 24, force: bool = False) -> dict:
+    """A contact sheet of a data set, or the page of one room with its questions, boxes and true answers.
+
+    Raises:
+        BadInput: no rooms there, the name fits neither, or the file exists.
+    """
+    where, out = Path(where), Path(out)
+    one = (where / "room.json").is_file()
+    suffix = ".html" if one else ".png"
+    if out.suffix != suffix:
+        what = "of one room's folder a page is made" if one else "of a data set a contact sheet is made"
+        raise BadInput(f"-o {out}: {what}; expected a name that ends in {suffix}, for example {(out.stem or 'rooms') + suffix}")
+    check_place(out, force=force)
+    if not one:
+        from proxy3d.spacespan.contact_sheet import write_sheet
+
+        count = write_sheet(where, out, rooms)
+        return {"file": str(out), "rooms": count, "shows": f"{count} rooms"}
+    from proxy3d.apps.viewer import write_page
+    from proxy3d.spacespan.record import read_records
+    from proxy3d.spacespan.room import Room
+    from proxy3d.spacespan.room_scene import room_scene, shown_answers
+
+    room, asked = Room.load(where), where.resolve().parent.with_suffix(".jsonl")
+    records = [record for record in read_records(asked) if record.room_id == room.room_id] if asked.is_file() else []
+    write_page(room_scene(where), out, answers=shown_answers(room, records), force=force)
+    return {"file": str(out), "rooms": 1, "questions": len(records), "shows": f"{room.room_id}, {len(records)} questions; open it in a browser"}
+
+
 def demo(out: str | Path) -> dict:
     """Encode the shipped room, ask three questions, ground one phrase and write a page; everything lands in one folder.
 

@@ -13,12 +13,22 @@ import pytest
 
 from proxy3d.cli import app
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.report import BLOCKS, block, filled, main, render_fresh_clone, render_readme_table, render_speed
+from proxy3d.evaluation.report import (
+    BLOCKS,
+    PAGES,
+    block,
+    filled,
+    main,
+    render_fresh_clone,
+    render_readme_table,
+    render_spacespan,
+    render_speed,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A result may not have been measured yet; then the README says so, which another test checks.
-MEASURED = {name for file, _ in BLOCKS.values() for name in (file, Path(file).name)}
+MEASURED = {name for blocks in PAGES.values() for file, _ in blocks.values() for name in (file, Path(file).name)}
 # What users have, what commands write, and what people put beside us: no files of this repository.
 THEIRS = re.compile(r"^(my_|data/|runs/out|frame-|transforms\.json|K\.txt|rgb\.txt|depth\.txt|groundtruth\.txt|poses?\.txt|intrinsics\.txt|\.)")
 FOLDERS_THEY_HAVE = {"color/", "depth/", "pose/", "poses/", "images/", "intrinsic/"}
@@ -32,7 +42,7 @@ def tracked(*patterns: str) -> list[Path]:
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
-PAGES = [ROOT / name for name in ("README.md", "CONVENTIONS.md", "CONTRIBUTING.md", "CHANGELOG.md")] + [
+TEXTS = [ROOT / name for name in ("README.md", "CONVENTIONS.md", "CONTRIBUTING.md", "CHANGELOG.md")] + [
     page for folder in ("docs", "results") for page in sorted((ROOT / folder).glob("*.md"))
 ]
 
@@ -50,7 +60,7 @@ def exists(page: Path, name: str) -> bool:
     return any(list(base.glob(name.rstrip("/"))) for base in bases)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", TEXTS, ids=lambda p: p.name)
 def test_every_path_named_in_a_page_exists(page):
     names = {n for n in named_paths(page.read_text(encoding="utf-8")) if not THEIRS.match(n) or (ROOT / n).exists()}
     missing = sorted(n for n in names if not exists(page, n) and n not in MEASURED)
@@ -127,10 +137,12 @@ FAMILIES = {
 }
 
 
-def test_tables_in_the_readme_are_what_the_results_say():
-    assert filled(README, ROOT) == README, "type: python -m proxy3d.evaluation.report"
-    for name, (file, _) in BLOCKS.items():
-        assert (ROOT / file).is_file() or f"*Not measured yet: {file} does not exist.*" in README, name
+@pytest.mark.parametrize("page", PAGES)
+def test_tables_in_pages_are_what_the_results_say(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert filled(text, ROOT, page) == text, "type: python -m proxy3d.evaluation.report"
+    for name, (file, _) in PAGES[page].items():
+        assert (ROOT / file).is_file() or f"*Not measured yet: {file} does not exist.*" in text, name
 
 
 def test_a_table_shows_every_score_beside_its_baselines():
@@ -163,6 +175,17 @@ def test_speed_is_rendered_side_by_side_with_its_ratio():
     assert "| memory beside the loaded models | 500 MB | 1500 MB | 3.0 |" in text
     with pytest.raises(BadInput, match="dense"):
         render_speed({"summary": {"proxies": ours}, **facts})
+
+
+def test_a_data_set_is_rendered_with_every_baseline_and_a_dash_where_there_is_none():
+    row = {"name": "scene_caption", "n": 3, "n_all": 70, "chance": None, "majority": 0.25, "prior": 0.5, "blind": None, "oracle": 1.0}
+    figures = {"rooms_per_minute_per_core": 61.4, "bytes_per_room": 314159.0, "depth_consistency_m_median": 0.0008, "points_in_box_min": 0.987}
+    facts = {"checks": {"rooms": 2180, "measured_rooms": 300, "measured_boxes": 2900}, "run": {"machine": "2 cores"}}
+    text = render_spacespan({"summary": {**figures, "families": [row]}, **facts})
+    assert "| scene caption | 70 | 3 | - | 25.0 | 50.0 | - | 100.0 |" in text
+    assert "2180 rooms, 314 kB each, 61 made in a minute of one core" in text and "0.8 mm" in text and "98.7 %" in text
+    with pytest.raises(BadInput, match="lacks 'run'"):
+        render_spacespan({"summary": {**figures, "families": [row]}, "checks": facts["checks"]})
 
 
 def test_the_command_that_fills_the_readme_puts_tables_between_markers(tmp_path, capsys):

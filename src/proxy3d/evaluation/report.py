@@ -1,6 +1,6 @@
 """Tables from results, chance beside every score.
 
-The README's tables are rendered from `results/*.json` and never typed: `python -m proxy3d.evaluation.report` writes them again,
+Tables in pages are rendered from `results/*.json` and never typed: `python -m proxy3d.evaluation.report` writes them again,
 and a test compares.
 """
 
@@ -84,6 +84,35 @@ def render_speed(result: Mapping) -> str:
     return "\n".join(["| | 32 proxies | every patch a token | ratio |", "|---|---|---|---|", *rows, "", about])
 
 
+FAMILY = {"chance": "chance", "majority": "majority", "prior": "majority of its subject", "blind": "blind", "oracle": "oracle"}
+
+
+def render_spacespan(result: Mapping) -> str:
+    """Markdown of what `proxy3d data report` writes: a row per family with its baselines, then cost and geometry in words.
+
+    Raises:
+        BadInput: a figure is missing, or a share is not within 0..1.
+    """
+    try:
+        summary, checks, machine = result["summary"], result["checks"], result["run"]["machine"]
+        rows = [
+            f"| {row['name'].replace('_', ' ')} | {row['n_all']} | {row['n']} | {' | '.join(_share(row['name'], row[key]) for key in FAMILY)} |"
+            for row in summary["families"]
+        ]
+        pace = summary["rooms_per_minute_per_core"]
+        words = [
+            f"In per cent. {checks['rooms']} rooms, {summary['bytes_per_room'] / 1000:.0f} kB each",
+            "" if pace is None else f", {pace:.0f} made in a minute of one core",
+            f". Of {checks['measured_rooms']} of them the pictures were measured: depth of two frames agrees within "
+            f"{summary['depth_consistency_m_median'] * 1000:.1f} mm (median), and the worst of {checks['measured_boxes']} boxes holds "
+            f"{summary['points_in_box_min'] * 100:.1f} % of what is seen of its object. Measured on {machine}.",
+        ]
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"spacespan: lacks {error}; expected what `proxy3d data report` writes") from None
+    head = ["family", "questions", "in test", *FAMILY.values()]
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows, "", "".join(words)])
+
+
 def _amount(key: str, value: float) -> str:
     return f"{value:.0f} MB" if key.endswith("_mb") else f"{value / 1000:.2f} s"
 
@@ -108,21 +137,24 @@ def _share(name: str, value: float | None) -> str:
     return f"{value * 100:.1f}"
 
 
-# What stands between `<!-- NAME -->` and `<!-- end of NAME -->` in the README, and where it comes from.
-BLOCKS: dict[str, tuple[str, Callable[[Mapping], str]]] = {
+# What stands between `<!-- NAME -->` and `<!-- end of NAME -->` in a page, and where it comes from.
+Blocks = Mapping[str, tuple[str, Callable[[Mapping], str]]]
+BLOCKS: Blocks = {
     "first model": ("results/first_model.json", render_readme_table),
     "speed": ("results/speed.json", render_speed),
     "fresh clone": ("results/fresh_clone.json", render_fresh_clone),
 }
+DATA_BLOCKS: Blocks = {"spacespan": ("results/spacespan.json", render_spacespan)}
+PAGES: dict[str, Blocks] = {"README.md": BLOCKS, "docs/data.md": DATA_BLOCKS}
 
 
-def block(name: str, root: Path) -> str:
+def block(name: str, root: Path, blocks: Blocks = BLOCKS) -> str:
     """What a block must hold: its table, or one line that says that nothing was measured yet.
 
     Raises:
         BadInput: the result file is damaged.
     """
-    file, render = BLOCKS[name]
+    file, render = blocks[name]
     if not (root / file).is_file():
         return ABSENT.format(file=file)
     try:
@@ -131,28 +163,29 @@ def block(name: str, root: Path) -> str:
         raise BadInput(f"{file}: {error}") from None
 
 
-def filled(text: str, root: Path) -> str:
-    """The README with every block rendered anew.
+def filled(text: str, root: Path, page: str = "README.md") -> str:
+    """A page with every block rendered anew.
 
     Raises:
         BadInput: a block's two marker lines are not in the text exactly once.
     """
-    for name in BLOCKS:
+    for name in PAGES[page]:
         start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
         if text.count(start) != 1 or text.count(end) != 1:
-            raise BadInput(f"README.md: expected one line <!-- {name} --> and one line <!-- end of {name} -->")
-        text = re.sub(f"({re.escape(start)}).*?({re.escape(end)})", lambda m, name=name: m[1] + block(name, root) + m[2], text, flags=re.DOTALL)
+            raise BadInput(f"{page}: expected one line <!-- {name} --> and one line <!-- end of {name} -->")
+        table = block(name, root, PAGES[page])
+        text = re.sub(f"({re.escape(start)}).*?({re.escape(end)})", lambda m, table=table: m[1] + table + m[2], text, flags=re.DOTALL)
     return text
 
 
 def main(arguments: list[str]) -> int:
-    """`[ROOT]`: write the README of a checkout again; exit status 0 done, 2 the input is wrong."""
+    """`[ROOT]`: write the pages of a checkout again; exit status 0 done, 2 the input is wrong."""
     root = Path(arguments[0] if arguments else ".")
-    readme = root / "README.md"
     try:
-        if not readme.is_file():
-            raise BadInput(f"{readme}: no such file; type this in the root of a checkout")
-        readme.write_text(filled(readme.read_text(encoding="utf-8"), root), encoding="utf-8")
+        if not (root / "README.md").is_file():
+            raise BadInput(f"{root / 'README.md'}: no such file; type this in the root of a checkout")
+        for page in (name for name in PAGES if (root / name).is_file()):
+            (root / page).write_text(filled((root / page).read_text(encoding="utf-8"), root, page), encoding="utf-8")
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2

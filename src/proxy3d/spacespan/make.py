@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxy3d.spacespan.questions import Vocabulary, ask_about, balance
 from proxy3d.spacespan.record import write_records
 from proxy3d.spacespan.room import Room
+
+if TYPE_CHECKING:
+    from proxy3d.spacespan.rooms.photo import Corruption
 
 PER_FAMILY = 2
 
@@ -19,27 +23,42 @@ def room_folders(folder: Path) -> list[Path]:
 
 
 def make_dataset(
-    out: Path, counts: dict[str, int], *, seed: int = 0, bank: Path | None = None, workers: int = 2, per_family: int = PER_FAMILY
+    out: Path,
+    counts: dict[str, int],
+    *,
+    seed: int = 0,
+    bank: Path | None = None,
+    workers: int = 2,
+    per_family: int = PER_FAMILY,
+    corruption: Corruption | None = None,
+    engine: str = "processes",
 ) -> dict:
     """Rooms in `out/<split>/`, questions in `out/<split>.jsonl`, and `out/spacespan.json` last, with counts and hashes.
 
-    A bank folder that does not exist yet is built there first, from two Debian packages. Resumable and deterministic.
+    A bank folder that does not exist yet is built there first, from two Debian packages. Resumable and deterministic: spacespan.json covers every
+    byte of rooms and questions, and is the same after a stop, a second run, or with another number of workers. What the making cost is
+    kept apart from it, in the shard files of each split.
 
     Raises:
         BadInput: the bank cannot be built, rendering cannot start, or the folder holds other rooms.
     """
     from proxy3d.spacespan.rooms.bank import build_bank
     from proxy3d.spacespan.rooms.make import make_rooms
+    from proxy3d.spacespan.rooms.photo import CLEAN
+    from proxy3d.spacespan.rooms.shards import write_json
 
     if bank is not None and not (Path(bank) / "index.json").is_file():
         build_bank(Path(bank))
-    out, facts = Path(out), {}
+    out, facts, made = Path(out), {}, {}
     for split, count in counts.items():
-        make_rooms(out / split, split, count, seed=seed, bank_dir=bank, workers=workers)
-        facts[split] = write_questions(out, split, count, seed=seed, per_family=per_family)
-    text = json.dumps({"seed": seed, "splits": facts}, indent=2, sort_keys=True)
-    (out / "spacespan.json").write_text(text + "\n", encoding="utf-8")
-    return {"folder": str(out), "rooms": sum(counts.values()), "questions": sum(f["questions"] for f in facts.values()), "splits": facts}
+        made = make_rooms(out / split, split, count, seed=seed, bank_dir=bank, workers=workers, corruption=corruption or CLEAN, engine=engine)
+        questions = write_questions(out, split, count, seed=seed, per_family=per_family)
+        facts[split] = {**questions, "rooms_sha256": made["files_sha256"]}
+    about = {key: made[key] for key in ("version", "bank", "corruption") if key in made}
+    whole = hashlib.sha256(json.dumps([seed, about, facts], sort_keys=True).encode()).hexdigest()
+    write_json(out / "spacespan.json", {**about, "seed": seed, "sha256": whole, "splits": facts})
+    rooms, questions = sum(counts.values()), sum(f["questions"] for f in facts.values())
+    return {"folder": str(out), "rooms": rooms, "questions": questions, "sha256": whole, "splits": facts}
 
 
 def write_questions(out: Path, split: str, count: int, *, seed: int, per_family: int) -> dict:

@@ -27,7 +27,8 @@ function label(text, className, at) {
   return object;
 }
 
-function makeCloud(cloud, diagonal) {
+/** `cover`: how wide points are, against the width at which as many would just cover a square as large as the scene. */
+function makeCloud(cloud, diagonal, cover) {
   const view = new DataView(bytesOf(cloud.xyz_u16).buffer);
   const position = new Float32Array(3 * cloud.count);
   for (let i = 0; i < position.length; i++) position[i] = cloud.low[i % 3] + cloud.step[i % 3] * view.getUint16(2 * i, true);
@@ -35,7 +36,7 @@ function makeCloud(cloud, diagonal) {
   const geometry = new THREE.BufferGeometry();
   geometry.setAttribute("position", new THREE.BufferAttribute(position, 3));
   geometry.setAttribute("color", new THREE.BufferAttribute(Float32Array.from(bytesOf(cloud.rgb_u8), (v) => linear[v]), 3));
-  const size = Math.min(Math.max((1.1 * diagonal) / Math.sqrt(cloud.count), 0.003 * diagonal), 0.03 * diagonal);
+  const size = Math.min(Math.max((cover * diagonal) / Math.sqrt(cloud.count), 0.003 * diagonal), 0.03 * diagonal);
   const material = new THREE.PointsMaterial({ size, vertexColors: true, transparent: true });
   material.onBeforeCompile = (shader) => {  // round points
     shader.fragmentShader = shader.fragmentShader.replace("#include <map_particle_fragment>", "if (length(gl_PointCoord - 0.5) > 0.5) discard;");
@@ -88,7 +89,7 @@ function makeBoxes(data) {
     const faces = new THREE.Mesh(geometry, new THREE.MeshBasicMaterial({
       color: answerColour(a), transparent: true, opacity: 0.08, depthWrite: false, side: THREE.DoubleSide }));
     // At a corner, not above the middle: the label of a table would hide under that of the cup that stands on it.
-    const tag = label(`${box.label || "box"} ${Math.round(100 * box.score)} %`, "tag", box.corners[5]);
+    const tag = label(`${box.label || "box"}${box.score < 1 ? ` ${Math.round(100 * box.score)} %` : ""}`, "tag", box.corners[5]);
     tag.element.style.borderColor = answerColour(a);
     tag.center.set(0, 1.1);
     group.add(lines, faces, tag);
@@ -182,7 +183,7 @@ function makeStage(data, on) {
   sun.position.set(0.4, -0.6, 1);
   world.add(new THREE.AmbientLight("#ffffff", 1.9), sun);
   const layer = { proxies: makeProxies(data, diagonal), boxes: makeBoxes(data), cameras: makeCameras(data, diagonal), grid: makeGrid(data, diagonal) };
-  if (data.cloud) layer.points = makeCloud(data.cloud, diagonal);
+  if (data.cloud) layer.points = makeCloud(data.cloud, diagonal, data.proxies.length ? 1.1 : 2.4);  // without proxies the points are what there is to see: let them close
   world.add(...Object.values(layer));
 
   const controls = new THREE.OrbitControls(camera, renderer.domElement);

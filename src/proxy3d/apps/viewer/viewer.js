@@ -90,16 +90,19 @@ function fillCard() {
     const frame = data.frames[index];
     card.replaceChildren(close, element("h3", { textContent: `Frame ${index}` }),
       frame.jpeg ? element("img", { src: `data:image/jpeg;base64,${frame.jpeg}`, alt: `frame ${index}` }) : "",
-      facts([["name", frame.name], ["time", `${frame.time_s} s`], ["camera", position(frame.centre)], ["proxies", listOf([...choice().proxies], "proxy")]]),
+      facts([["name", frame.name], ["time", `${frame.time_s} s`], ["camera", position(frame.centre)], ...(data.proxies.length ? [["proxies", listOf([...choice().proxies], "proxy")]] : [])]),
       stage ? element("p", {}, element("button", { className: "link", textContent: "Look from here", onclick: () => stage.lookFrom(index) })) : "");
   }
 }
 
 function fillPanel() {
-  byId("about").textContent = `${plural(data.proxies.length, "proxy", "proxies")} · ${plural(data.frames.length, "frame")} · ${data.scale}`;
+  const proxies = data.proxies.length ? [plural(data.proxies.length, "proxy", "proxies")] : [];
+  byId("about").textContent = [...proxies, plural(data.frames.length, "frame"), data.scale].join(" · ");
+  for (const id of ["all", "proxylegend", "ramptext"]) byId(id).hidden = !proxies.length;
   byId("heading").hidden = !data.answers.length;
   byId("answers").replaceChildren(...data.answers.map((answer, a) => {
-    const holds = [plural(answer.boxes.length, "box", "boxes"), plural(new Set([answer, ...answer.boxes].flatMap((part) => part.proxies)).size, "proxy", "proxies")];
+    const holds = [plural(answer.boxes.length, "box", "boxes")];
+    if (proxies.length) holds.push(plural(new Set([answer, ...answer.boxes].flatMap((part) => part.proxies)).size, "proxy", "proxies"));
     const button = element("button", { className: "answer", onclick: () => select("answer", a) },
       element("b", { textContent: answer.question }), element("span", { textContent: answer.text || "(no text)" }), element("small", { textContent: holds.join(" · ") }));
     button.style.setProperty("--lit", answerColour(a));
@@ -146,7 +149,7 @@ function fillTools() {
   }
   const menu = element("select", { id: "colour", onchange: (event) => setColour(event.target.value) },
     element("option", { value: "looks", textContent: "looks" }), element("option", { value: "share", textContent: "share" }));
-  byId("tools").append(element("label", {}, "colour by", menu));
+  if (data.proxies.length) byId("tools").append(element("label", {}, "colour by", menu));
   if (data.cloud) {
     const slider = element("input", { type: "range", min: 0.05, max: 1, step: 0.01, value: 1, oninput: (event) => stage.cut(Number(event.target.value)) });
     byId("tools").append(element("label", { title: "Hide points above this height" }, "cut at height", slider));
@@ -189,3 +192,5 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
 // "page.html#answer=1" opens with the second question chosen; a link can point at a proxy or a frame just as well.
 const wanted = /^#(answer|proxy|frame)=(\d+)$/.exec(location.hash);
 if (wanted && Number(wanted[2]) < data[{ answer: "answers", proxy: "proxies", frame: "frames" }[wanted[1]]].length) select(wanted[1], Number(wanted[2]));
+// Where there are boxes and no proxies, all boxes of all questions at once would hide the place: begin with one question.
+else if (!data.proxies.length && data.answers.length) select("answer", 0);

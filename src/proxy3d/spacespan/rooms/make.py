@@ -1,6 +1,6 @@
 """Make furnished rooms with exact truth: one room from a seed, or a whole folder of them on a few processes.
 
-    make_rooms(Path("rooms/train"), "train", 5000, bank_dir=Path("bank"), workers=2)
+make_rooms(Path("rooms/train"), "train", 5000, bank_dir=Path("bank"), workers=2)
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,13 +24,15 @@ from proxy3d.errors import BadInput
 from proxy3d.spacespan.room import Room, RoomObject
 from proxy3d.spacespan.rooms.camera import choose_cameras
 from proxy3d.spacespan.rooms.colours import WORDS, colour_indices
+from proxy3d.spacespan.rooms.engines import engine as engine_called
 from proxy3d.spacespan.rooms.kinds import KINDS
 from proxy3d.spacespan.rooms.layout import Catalogue, Layout, Placed, furnish
 from proxy3d.spacespan.rooms.model import Model
 from proxy3d.spacespan.rooms.parametric import parametric_models
-from proxy3d.spacespan.rooms.photo import Photo
+from proxy3d.spacespan.rooms.photo import CLEAN, Corruption, Photo
 from proxy3d.spacespan.rooms.render import render
 from proxy3d.spacespan.rooms.scene import build_scene
+from proxy3d.spacespan.rooms.shards import Ledger, MadeRoom, files_digest, write_json
 from proxy3d.spacespan.rooms.variety import with_variety
 
 VERSION = 3  # of the generator: raise it when the same seed gives another room
@@ -67,11 +70,19 @@ def room_seed(split: str, index: int, seed: int = 0) -> int:
 
 
 def make_room(
-    seed: int, split: str, models: Sequence[Model] | Catalogue, *, room_id: str | None = None, photo: Photo = PHOTO, frames: int = FRAMES
+    seed: int,
+    split: str,
+    models: Sequence[Model] | Catalogue,
+    *,
+    room_id: str | None = None,
+    photo: Photo = PHOTO,
+    corruption: Corruption = CLEAN,
+    frames: int = FRAMES,
 ) -> RenderedRoom:
     """One furnished room and a clip through it; the same seed, split and models give the same bytes.
 
-    A room nobody can stand in, or in which too little is seen, is made again from a sub-seed.
+    A room nobody can stand in, or in which too little is seen, is made again from a sub-seed. A corruption changes pictures and depth, and nothing
+    else about the room.
 
     Raises:
         BadInput: rendering cannot start, or no attempt gave a usable room.
@@ -99,6 +110,7 @@ def make_room(
                 textures=textures,
                 objects=objects,
             )
+            rgb, depth_m = corruption(seed, rgb, depth_m, cameras)  # all of the truth was told before
             return RenderedRoom(room, photo(rng, rgb), depth_m, instance)
     raise BadInput(f"room {seed}: {ATTEMPTS} attempts gave no room that shows {LEAST_SEEN} objects; expected models of more or smaller furniture")
 
@@ -202,31 +214,76 @@ def models_of(split: str, bank_dir: Path | None) -> tuple[tuple[Model, ...], str
     return models, bank.hash
 
 
-def make_rooms(out: Path, split: str, count: int, seed: int = 0, bank_dir: Path | None = None, workers: int = 2, progress: bool = True) -> None:
-    """Rooms 0 .. count - 1 of a split in the folder `out`, one folder each; `dataset.json` is written last and means complete.
+@dataclass(frozen=True)
+class RoomJob:
+    """One room that has to be there, and how to make it if it is not."""
 
-    Room i depends on split, seed, i and the bank only, so a run that was stopped goes on where it was, with any number of workers.
-    From a script, call it under `if __name__ == "__main__":`, because the workers start as fresh interpreters.
+    out: Path
+    split: str
+    index: int
+    seed: int
+    bank_dir: Path | None
+    corruption: Corruption = CLEAN
+
+    @property
+    def folder(self) -> Path:
+        return self.out / f"{self.split}-{self.index:06d}"
+
+
+def make_one(job: RoomJob) -> MadeRoom:
+    """Make a room unless it is there, and say what its files hash to."""
+    wall, cpu, fresh = time.monotonic(), time.process_time(), not (job.folder / "room.json").is_file()
+    if fresh:
+        seed, models = room_seed(job.split, job.index, job.seed), _catalogue(job.split, job.bank_dir)
+        write_room(job.folder, make_room(seed, job.split, models, room_id=job.folder.name, corruption=job.corruption))
+    digest = files_digest(job.folder)
+    if not fresh:
+        return MadeRoom(job.index, digest)
+    return MadeRoom(job.index, digest, round(time.monotonic() - wall, 3), round(time.process_time() - cpu, 3))
+
+
+def make_rooms(
+    out: Path,
+    split: str,
+    count: int,
+    seed: int = 0,
+    bank_dir: Path | None = None,
+    workers: int = 2,
+    progress: bool = True,
+    *,
+    corruption: Corruption = CLEAN,
+    engine: str = "processes",
+) -> dict:
+    """Rooms 0 .. count - 1 of a split in the folder `out`, one folder each; `dataset.json` is written last, means complete, and is returned.
+
+    Room i depends on split, seed, i, the bank and the corruption only, so a run that was stopped goes on where it was, with any number of
+    workers on any engine; at most the rooms in work are lost. From a script, call it under `if __name__ == "__main__":`, because the workers
+    start as fresh interpreters.
 
     Args:
         bank_dir: a furniture bank; None furnishes with built-in boxes and tubes.
 
     Raises:
-        BadInput: unknown split, a folder that holds other rooms, no bank there, or rendering cannot start.
+        BadInput: unknown split or engine, a folder that holds other rooms, no bank there, or rendering cannot start.
     """
-    out = Path(out)
+    out, run = Path(out), engine_called(engine)
     room_seed(split, max(count - 1, 0), seed)
     _, bank_hash = models_of(split, bank_dir)
     settings = {"version": VERSION, "split": split, "seed": seed, "bank": bank_hash}
+    settings |= {"corruption": asdict(corruption)} if corruption != CLEAN else {}  # clean rooms are described as they always were
     _claim(out, settings)
-    missing = [i for i in range(count) if not (out / f"{split}-{i:06d}" / "room.json").is_file()]
-    jobs = [(out, split, i, seed, bank_dir) for i in missing]
-    for _ in _shown(_made(jobs, workers), len(jobs), progress):
-        pass
-    digest = hashlib.sha256()
+    ledger = Ledger(out, count)
+    jobs = [RoomJob(out, split, i, seed, bank_dir, corruption) for i in range(count)]
+    jobs = [job for job in jobs if job.index not in ledger.rooms or not (job.folder / "room.json").is_file()]
+    ledger.expect(job.index for job in jobs)
+    for room in _shown(run(make_one, jobs, workers), len(jobs), f"{split} rooms", progress):
+        ledger.add(room)
+    truth = hashlib.sha256()
     for i in range(count):
-        digest.update((out / f"{split}-{i:06d}" / "room.json").read_bytes())
-    _write_json(out / "dataset.json", {**settings, "count": count, "sha256": digest.hexdigest()})
+        truth.update((out / f"{split}-{i:06d}" / "room.json").read_bytes())
+    facts = {**settings, "count": count, "sha256": truth.hexdigest(), "files_sha256": ledger.digest()}
+    write_json(out / "dataset.json", facts)
+    return facts
 
 
 def _claim(out: Path, settings: dict[str, object]) -> None:
@@ -235,18 +292,13 @@ def _claim(out: Path, settings: dict[str, object]) -> None:
     if file.is_file():
         found = json.loads(file.read_text(encoding="utf-8"))
         if found != settings:
-            differing = ", ".join(f"{k} {found.get(k)!r} instead of {v!r}" for k, v in settings.items() if found.get(k) != v)
+            unlike = [k for k in {**settings, **found} if found.get(k) != settings.get(k)]
+            differing = ", ".join(f"{k} {found.get(k)!r} instead of {settings.get(k)!r}" for k in unlike)
             raise BadInput(f"{out}: holds other rooms ({differing}); name another folder, or remove this one")
     elif out.exists() and any(out.iterdir()):
         raise BadInput(f"{out}: not empty, and not a folder of rooms; name a new folder")
     out.mkdir(parents=True, exist_ok=True)
-    _write_json(file, settings)
-
-
-def _write_json(file: Path, value: object) -> None:
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, file)
+    write_json(file, settings)
 
 
 @lru_cache(maxsize=1)
@@ -254,41 +306,14 @@ def _catalogue(split: str, bank_dir: Path | None) -> Catalogue:
     return Catalogue(models_of(split, bank_dir)[0])
 
 
-def _make_one(job: tuple[Path, str, int, int, Path | None]) -> int:
-    out, split, index, seed, bank_dir = job
-    name = f"{split}-{index:06d}"
-    write_room(out / name, make_room(room_seed(split, index, seed), split, _catalogue(split, bank_dir), room_id=name))
-    return index
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next job for ever."""
-    import threading
-    from multiprocessing import parent_process
-
-    def watch() -> None:
-        parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _made(jobs: list, workers: int) -> Iterator[int]:
-    if workers <= 1 or len(jobs) < 2:
-        yield from map(_make_one, jobs)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    # Fresh interpreters: an OpenGL context or a thread pool must not be copied into a child.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
-        yield from pool.map(_make_one, jobs, chunksize=4)
-
-
-def _shown(steps: Iterator[int], total: int, progress: bool) -> Iterator[int]:
+def _shown(steps: Iterator[MadeRoom], total: int, what: str, progress: bool) -> Iterator[MadeRoom]:
+    """The same steps, with a bar and the time that is left on a terminal's error stream."""
     if not progress or not total:
-        return steps
+        yield from steps
+        return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    return track(steps, "rooms", total=total, console=Console(stderr=True))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield from bar.track(steps, total=total, description=what)

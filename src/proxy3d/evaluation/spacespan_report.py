@@ -1,0 +1,159 @@
+"""What a data set of rooms is worth, in figures: cost, geometry, and what each family of questions gives away without the room."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from proxy3d.errors import BadInput
+from proxy3d.evaluation.metrics.answers import VARIANT
+from proxy3d.evaluation.run import write_result
+from proxy3d.spacespan.checks import SPLITS, about, check_rooms, load_rooms
+from proxy3d.spacespan.questions import blind_report
+from proxy3d.spacespan.record import Record, make_room, read_records
+from proxy3d.spacespan.room import Room
+from proxy3d.spacespan.rooms.shards import read_shards
+from proxy3d.spacespan.solver import solve
+from proxy3d.training.recipes import data_hash, machine
+
+UNSOLVED = ("caption", "text", "hidden")  # answer types that no geometry derives, or that exact words do not compare
+COLUMNS = ("n", "n_all", "chance", "majority", "prior", "blind", "oracle")
+
+
+def report(folder: Path, out: Path, *, blind_result: Path | None = None, sample: int = 100, force: bool = False) -> dict:
+    """The answer of the `data report` verb, written to `out`: a summary with families, all checks, and where the figures come from.
+
+    Families are scored on the test split, with what the training split teaches; the oracle answers the questions of all splits.
+
+    Raises:
+        BadInput: no data set, no questions to train or test on, an unusable blind result, or `out` exists.
+    """
+    folder, out = Path(folder), Path(out)
+    blind = blind_scores(blind_result) if blind_result else {}
+    records = {split: read_records(folder / f"{split}.jsonl") for split in SPLITS if (folder / f"{split}.jsonl").is_file()}
+    for split in ("train", "test"):
+        if not records.get(split):
+            raise BadInput(f"{folder}: no questions in {split}.jsonl; make some rooms with `proxy3d data make -o {folder}`, a few of each split")
+    make_room(out, force=force)
+    checks = check_rooms(folder, sample=sample)
+    summary = {
+        **cost(folder),
+        "bytes_per_room": bytes_per_room(folder),
+        "depth_consistency_m_median": checks["depth_consistency_m_median"],
+        "points_in_box_min": checks["points_in_box_min"],
+        "families": families(records, load_rooms(folder), blind),
+    }
+    result = {
+        "benchmark": "spacespan data",
+        "variant": VARIANT,
+        "summary": summary,
+        "checks": checks,
+        "run": {"blind_result": blind_result.name if blind_result else None, "sample": sample, "data": data_hash(folder), **machine()},
+        "seeds": {"rooms": about(folder).get("seed"), "questions": about(folder).get("seed")},
+    }
+    write_result(out, result)
+    return result
+
+
+def cost(folder: Path) -> dict:
+    """Rooms per minute by the processor time of their workers, and by the clock on which they may have had to wait; None where nobody timed them."""
+    timed = [room for split in SPLITS for room in read_shards(Path(folder) / split) if room.seconds is not None]
+    spent = {"rooms_per_minute_per_core": sum(r.cpu_seconds for r in timed), "rooms_per_minute_per_worker_by_clock": sum(r.seconds for r in timed)}
+    return {"timed_rooms": len(timed), **{name: 60 * len(timed) / seconds if seconds else None for name, seconds in spent.items()}}
+
+
+def bytes_per_room(folder: Path) -> float:
+    """Mean size of a room's files, without what a file system rounds up."""
+    rooms = [room for split in SPLITS for room in (Path(folder) / split).glob(f"{split}-*") if room.is_dir()]
+    return sum(file.stat().st_size for room in rooms for file in room.rglob("*") if file.is_file()) / max(len(rooms), 1)
+
+
+def families(
+    records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[str, Room]], blind: Mapping[str, float | None]
+) -> list[dict[str, str | int | float | None]]:
+    """One row per family: questions in the test split and in all, and how often each kind of guessing is right; None where it cannot guess."""
+    baselines = blind_report(records["train"], records["test"])
+    solved = oracle(records, rooms)
+    every = defaultdict(int)
+    for asked in records.values():
+        for record in asked:
+            every[record.family] += 1
+    rows = []
+    for family in sorted(every):
+        base = baselines.get(family, {"n": 0, "chance": None, "majority": None, "majority_given_subject": None})
+        rows.append(
+            {
+                "name": family,
+                "n": base["n"],
+                "n_all": every[family],
+                "chance": base["chance"],
+                "majority": base["majority"],
+                "prior": base["majority_given_subject"],
+                "blind": blind.get(family),
+                "oracle": solved[family],
+            }
+        )
+    return rows
+
+
+def oracle(records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[str, Room]]) -> dict[str, float | None]:
+    """Share of each family's records that the independent solver answers alike, boxes by the same targets; None where it answers none of them.
+
+    A family with no answer that geometry gives, such as captions, is None; in all others a question that the solver does not understand
+    counts against it.
+    """
+    agreed: dict[str, list[bool | None]] = defaultdict(list)
+    for split, asked in records.items():
+        lexicon = tuple(sorted({thing.category for room in rooms[split].values() for thing in room.objects}))
+        for record in asked:
+            agreed[record.family].append(agrees(record, rooms[split].get(record.room_id), lexicon))
+    return {
+        family: None if all(verdict is None for verdict in verdicts) else sum(verdict is True for verdict in verdicts) / len(verdicts)
+        for family, verdicts in agreed.items()
+    }
+
+
+def agrees(record: Record, room: Room | None, lexicon: Sequence[str]) -> bool | None:
+    """Whether the solver says what the record says; None where it has nothing to say."""
+    if room is None or record.answer_type in UNSOLVED:
+        return None
+    try:
+        found = solve(record.question, room, lexicon=lexicon)
+    except BadInput:
+        return None
+    return found.answer == record.answer and (record.answer_type != "boxes" or found.targets == record.targets)
+
+
+def blind_scores(file: Path) -> dict[str, float | None]:
+    """Family -> how often a model without the room is right, from the result of an evaluation.
+
+    Raises:
+        BadInput: no such file, or not a result with by_family.
+    """
+    try:
+        by_family = json.loads(Path(file).read_text(encoding="utf-8"))["by_family"]
+        found = {family: row.get("blind") for family, row in by_family.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"--blind-result {file}: {error}; expected what `proxy3d evaluate spacespan --blind WEIGHTS -o FILE` writes") from None
+    wrong = [f"{family} holds {score!r}" for family, score in found.items() if score is not None and not _is_share(score)]
+    if wrong:
+        raise BadInput(f"--blind-result {file}: {wrong[0]}; expected a share from 0 to 1")
+    return found
+
+
+def _is_share(score: object) -> bool:
+    return isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
+
+
+def family_lines(rows: Sequence[Mapping]) -> list[str]:
+    """A table for a terminal: counts, and shares in per cent."""
+    lines = [f"{'family':20}" + "".join(f"{name:>9}" for name in COLUMNS)]
+    for row in rows:
+        lines.append(f"{row['name']:20}" + "".join(f"{_cell(name, row[name]):>9}" for name in COLUMNS))
+    return lines
+
+
+def _cell(name: str, value: float | None) -> str:
+    return "-" if value is None else f"{value}" if name in ("n", "n_all") else f"{value * 100:.1f}"
