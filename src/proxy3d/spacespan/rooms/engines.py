@@ -33,12 +33,14 @@ def on_ray(task: Callable[[Job], Done], jobs: Sequence[Job], workers: int) -> It
         BadInput: Ray is not installed, or no cluster answers at RAY_ADDRESS.
     """
     ray = require("ray", for_what="--engine ray")
+    if not jobs:
+        return
     address = os.environ.get("RAY_ADDRESS")
     ours = not ray.is_initialized()
     if ours:
         where = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
         try:
-            ray.init(log_to_driver=False, **where)
+            ray.init(log_to_driver=False, logging_level="warning", **where)
         except Exception as error:
             raise BadInput(f"--engine ray: no cluster at RAY_ADDRESS={address} ({error}); start one with `ray start --head`, or unset it") from None
     try:
