@@ -181,7 +181,7 @@ def test_the_page_has_the_licence_that_records_have(name, tmp_path):
 
 def test_the_commands_of_the_page_are_ones_we_understand():
     typed = [line.partition("  #")[0] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("proxy3d ")]
-    assert len(typed) == 4
+    assert len(typed) == 9
     for line in typed:
         command, bound, *_ = app.parse_args(shlex.split(line)[1:], exit_on_error=False, print_error=False)
         assert command.__module__ == "proxy3d.cli" and bound is not None
