@@ -249,6 +249,7 @@ def test_the_report_has_a_row_for_every_family_with_all_its_baselines(made, tmp_
     assert all(set(row) >= {"name", "n", "chance", "majority", "prior", "blind", "oracle"} for row in rows.values())
     assert rows["existence"]["blind"] == 0.52 and rows["ground_category"]["blind"] is None
     assert 0.5 in {row["chance"] for row in rows.values()}
+    assert rows["ground_category"]["majority"] is None and rows["ground_category"]["prior_number_of_boxes"] is not None
     assert {row["oracle"] for row in rows.values()} == {1.0}
     assert {"commit", "machine", "data", "sample"} <= set(result["run"]) and result["seeds"] == {"rooms": 0, "questions": 0}
     assert "--force" in typed(capsys, line).err

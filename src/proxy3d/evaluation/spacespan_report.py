@@ -19,6 +19,7 @@ from proxy3d.spacespan.solver import solve
 from proxy3d.training.recipes import data_hash, machine
 
 UNSOLVED = ("caption", "text", "hidden")  # answer types that no geometry derives, or that exact words do not compare
+NOBODY = {"n": 0, "chance": None, "majority": None, "majority_given_subject": None}
 COLUMNS = ("n", "n_all", "chance", "majority", "prior", "blind", "oracle")
 
 
@@ -73,24 +74,28 @@ def bytes_per_room(folder: Path) -> float:
 def families(
     records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[str, Room]], blind: Mapping[str, float | None]
 ) -> list[dict[str, str | int | float | None]]:
-    """One row per family: questions in the test split and in all, and how often each kind of guessing is right; None where it cannot guess."""
+    """One row per family: questions in the test split and in all, and how often each kind of guessing is right; None where it cannot be."""
     baselines = blind_report(records["train"], records["test"])
     solved = oracle(records, rooms)
-    every = defaultdict(int)
+    every, boxed = defaultdict(int), set()
     for asked in records.values():
         for record in asked:
             every[record.family] += 1
+            boxed |= {record.family} if record.answer_type in ("boxes", "objects") else set()
     rows = []
     for family in sorted(every):
-        base = baselines.get(family, {"n": 0, "chance": None, "majority": None, "majority_given_subject": None})
+        base = baselines.get(family, NOBODY)
+        # Of a phrase to ground, words alone give at best how many boxes there are, and that is not an answer.
+        guess = NOBODY if family in boxed else base
         rows.append(
             {
                 "name": family,
                 "n": base["n"],
                 "n_all": every[family],
                 "chance": base["chance"],
-                "majority": base["majority"],
-                "prior": base["majority_given_subject"],
+                "majority": guess["majority"],
+                "prior": guess["majority_given_subject"],
+                "prior_number_of_boxes": base["majority_given_subject"] if family in boxed else None,
                 "blind": blind.get(family),
                 "oracle": solved[family],
             }
