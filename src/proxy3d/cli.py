@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from proxy3d.cli_flags import CLEAN, DEFAULT_CAPTURE, DEFAULT_SCENE, CaptureFlags, CorruptionFlags, Force, Json, SceneFlags, whole
 from proxy3d.errors import BadInput
 
 app = App(
@@ -25,78 +24,6 @@ app = App(
 )
 data = App(name="data", help="Make, import, mix and check the rooms and questions that models are trained on.")
 app.command(data)
-
-
-def whole(kind: type, tokens: Sequence[object]) -> int:
-    """The number typed; 2.5 is not one (left alone, it would quietly become 2)."""
-    try:
-        return int(tokens[0].value)
-    except ValueError:
-        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class CaptureFlags:
-    """What the files of a capture do not say themselves."""
-
-    intrinsics: Annotated[str | None, Parameter(help="fx,fy,cx,cy in pixels of the stored colour picture")] = None
-    depth_unit: Annotated[str | None, Parameter(help="unit of stored depth: a name (millimetres, tum ...) or how many units make a metre")] = None
-    poses: Annotated[Literal["world_from_camera", "camera_from_world"], Parameter(help="which way the pose files go")] = "world_from_camera"
-    axes: Annotated[Literal["opencv", "opengl"] | None, Parameter(help="camera axes, where they are not what the layout is known for")] = None
-    color: Annotated[str | None, Parameter(help="with --depth: the two files of one RGB-D frame")] = None
-    depth: Annotated[str | None, Parameter(help="with --color: the depth file of one RGB-D frame")] = None
-    metres_per_unit: Annotated[float | None, Parameter(help="of the pose translations, or of a point cloud (which states none)")] = None
-
-    def options(self) -> object:
-        from proxy3d.clips import CaptureOptions
-
-        numbers = None
-        if self.intrinsics is not None:
-            try:
-                numbers = tuple(float(v) for v in self.intrinsics.replace(" ", ",").split(",") if v)
-            except ValueError:
-                raise BadInput(f"--intrinsics {self.intrinsics}: expected four numbers fx,fy,cx,cy, for example 525,525,319.5,239.5") from None
-        unit = self.depth_unit
-        try:
-            unit = float(unit) if unit is not None else None
-        except ValueError:
-            pass  # a name
-        return CaptureOptions(
-            intrinsics=numbers,
-            depth_unit=unit,
-            poses=self.poses,
-            axes=self.axes,
-            color=self.color,
-            depth=self.depth,
-            metres_per_unit=self.metres_per_unit,
-        )
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class SceneFlags:
-    """How a capture becomes a scene. Only needed to change a preset."""
-
-    preset: Annotated[str, Parameter(help="named settings: laptop, brief_16, tiny")] = "laptop"
-    proxies: Annotated[int | None, Parameter(converter=whole, help="how many proxies, exactly")] = None
-    frames: Annotated[int | None, Parameter(converter=whole, help="how many frames are looked at, spread over the view")] = None
-    semantic: Annotated[str | None, Parameter(help="what a patch looks like: efficientnet_lite0, tiny")] = None
-    geometric: Annotated[str | None, Parameter(help="where a patch is: sensor_depth, tiny")] = None
-    clusterer: Annotated[str | None, Parameter(help="how points become proxies: soft_kmeans, farthest, kmeans_position, random_k, voxel")] = None
-    weights: Annotated[str | None, Parameter(help="name of shipped weights, or a .safetensors file")] = None
-
-    def pipeline(self) -> object:
-        from proxy3d.pipeline import Pipeline
-        from proxy3d.presets import preset
-
-        changes = {k: v for k, v in self.__dict__.items() if k != "preset"}
-        return Pipeline(preset(self.preset, **changes))
-
-
-Json = Annotated[bool, Parameter(name="--json", negative="", help="print exactly one JSON object")]
-Force = Annotated[bool, Parameter(negative="", help="overwrite an existing file")]
-DEFAULT_SCENE, DEFAULT_CAPTURE = SceneFlags(), CaptureFlags()
 
 
 @app.command
@@ -232,19 +159,6 @@ def doctor(*, json: Json = False) -> None:
     result = run()
     lines = [f"{'ok     ' if c['found'] else 'missing'} {c['what']:34} {c['detail']}" for c in result["checks"]]
     show(result, json, "\n".join(lines))
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class CorruptionFlags:
-    """What goes wrong in a hurry, by strength: 0 = off, 1 = as bad as it usually gets, at most 4. Ids, boxes and poses stay true."""
-
-    motion_blur: Annotated[float, Parameter(help="the hand moves while the shutter is open: 1/30 s at strength 1")] = 0.0
-    exposure: Annotated[float, Parameter(help="pictures too bright or too dark, with a jump on the way")] = 0.0
-    depth_noise: Annotated[float, Parameter(help="steps, noise, frayed edges and holes of a depth sensor")] = 0.0
-
-
-CLEAN = CorruptionFlags()
 
 
 @data.command(name="make")

@@ -20,6 +20,7 @@ CONNECTS = {  # may import any stage, each for a reason
     "weights": "rebuilds the learned parts of several stages from one file",
     "doctor": "looks at everything that can be missing",
     "cli": "reads flags into options of the stages",
+    "cli_flags": "is where those flags stand",
     "training": "trains proxies, tokens and answers together on rooms of spacespan",
     "evaluation": "runs the pipeline on rooms of spacespan (its metrics may not)",
 }
