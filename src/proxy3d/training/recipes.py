@@ -68,6 +68,7 @@ class Recipe:
 
 RECIPES = {
     "first": Recipe(),
+    "proxies": Recipe(stages=Recipe.stages[:1]),  # stage 1 alone: weights that encode and do not answer
     "tiny": Recipe(
         semantic="tiny",
         encoder=EncoderSettings(feature_dim=24, width=24, layers=1, heads=2, out_dim=16),
@@ -159,6 +160,8 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     semantic = SEMANTIC[recipe.semantic]()
     data = load_rooms(Path(rooms) / "train", out / "patches", semantic)
     teacher, facts = train_clusters(recipe, data, out, seed)
+    if len(recipe.stages) == 1:
+        return finish(out, teacher.encoder, teacher.clusterer, None, run_card(name, seed, Path(rooms), [facts], started))
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
     lessons = rooms_of_questions(recipe, data, teacher, Path(rooms) / "train.jsonl", host, out, seed)
     reader, more = train_reader(recipe, host, lessons, data.categories, out, seed)
@@ -174,9 +177,11 @@ def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     Needs nothing of the seeing run and may go beside it; its encoder is untrained, because there is nothing to encode.
 
     Raises:
-        BadInput: unknown recipe, or no data.
+        BadInput: unknown recipe, one that asks no questions, or no data.
     """
     recipe, started = named_recipe(name), time.monotonic()
+    if len(recipe.stages) == 1:
+        raise BadInput(f"the recipe {name} asks no questions, so nothing of it can be blind; try `proxy3d train first --blind`")
     torch.manual_seed(seed)
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
     categories = category_words([Room.load(folder) for folder in found_rooms(Path(rooms) / "train")])
@@ -200,9 +205,9 @@ def run_card(name: str, seed: int, rooms: Path, facts: Sequence[dict], started: 
     }
 
 
-def finish(out: Path, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader, card: dict, **facts: object) -> dict:
+def finish(out: Path, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader | None, card: dict, **facts: object) -> dict:
     """Write weights and run card; more facts go into the weights beside it."""
-    round_to_half(encoder, clusterer, reader)
+    round_to_half(*(part for part in (encoder, clusterer, reader) if part is not None))
     weights = out / "weights.safetensors"
     save_weights(weights, encoder=encoder, clusterer=clusterer, reader=reader, facts={"run": card, **facts})
     part = out / "run.json.part"
