@@ -70,6 +70,11 @@ class Pipeline:
     def geometric(self) -> object:
         return GEOMETRIC[self.preset.geometric]()
 
+    @property
+    def quartered(self) -> bool:
+        """Whether every quarter of a patch is a point: only an encoder that was trained on quarters can tell them apart."""
+        return bool(self.weights and self.weights.encoder.settings.detail_dim)
+
     @cached_property
     def clusterer(self) -> object:
         learned = self.weights and self.preset.clusterer == "soft_kmeans"
@@ -100,8 +105,8 @@ class Pipeline:
         """Summarise frames that are already in memory."""
         height, width = clip.frame.shape[-2:]
         grid = grid_for(width, height)
-        geometry = self.geometric(clip, grid)
         semantics = self.semantic(clip, grid)
+        geometry = self.geometric(clip, grid.finer if self.quartered else grid)
         poses = clip.world_from_camera if clip.world_from_camera is not None else torch.eye(4).expand(len(clip.frame), 4, 4)
         scale = settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
         upright = world_from_capture(up_direction(geometry, poses), scale.metres_per_unit)
@@ -129,9 +134,10 @@ class Pipeline:
     def summarise(self, points: Points, room_from_world: torch.Tensor, frames: int) -> Proxies:
         """Points -> proxies: the learned encoder, if there is one, then the clusterer."""
         if self.weights:
-            if points.feature.shape[1] != self.weights.encoder.settings.feature_dim:
-                raise BadInput(f"the weights {self.weights.name} were trained on efficientnet_lite0 features, not on {self.preset.semantic}")
-            points = self.weights.encoder.encode(points, room_from_world)
+            try:
+                points = self.weights.encoder.encode(points, room_from_world)
+            except BadInput as error:
+                raise BadInput(f"the weights {self.weights.name} do not go with the semantic encoder {self.preset.semantic}: {error}") from None
         return self.clusterer(points, self.preset.proxies, frames)
 
     def session(self, scene: Scene) -> Session:

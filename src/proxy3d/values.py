@@ -69,10 +69,13 @@ class Semantics:
     """What each patch looks like."""
 
     feature: Float[Tensor, "T h w D"]
+    detail: Float[Tensor, "T 2h 2w d"] | None = None  # of each quarter of a patch: what it is made of rather than what it is
 
     def __post_init__(self):
-        check_shape(self, feature=(None, None, None, None))
-        check_finite(self, "feature")
+        t, h, w = self.feature.shape[:3] if self.feature.ndim == 4 else (None, None, None)
+        check_shape(self, feature=(t, h, w, None))
+        check_shape(self, detail=(t, 2 * h, 2 * w, None))
+        check_finite(self, "feature", "detail")
 
 
 @dataclass(frozen=True)
@@ -110,18 +113,20 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Points:
-    """One point per patch that has a position."""
+    """One point per patch, or quarter of a patch, that has a position."""
 
     xyz_world_m: Float[Tensor, "L 3"]  # metres, z up
-    feature: Float[Tensor, "L D"]
-    rgb: Float[Tensor, "L 3"]  # 0..1, mean colour of the patch
+    feature: Float[Tensor, "L D"]  # the same for all quarters of a patch
+    rgb: Float[Tensor, "L 3"]  # 0..1, mean colour
     frame: Int[Tensor, "L"]  # which frame of the clip
     weight: Float[Tensor, "L"]  # 0..1; how much the point counts
+    detail: Float[Tensor, "L d"] | None = None  # of the quarter alone
+    cell: Int[Tensor, "L"] | None = None  # which patch of the clip; None = each point is a patch of its own
 
     def __post_init__(self):
         n = len(self.xyz_world_m)
-        check_shape(self, xyz_world_m=(n, 3), feature=(n, None), rgb=(n, 3), frame=(n,), weight=(n,))
-        check_finite(self, "xyz_world_m", "feature", "weight")
+        check_shape(self, xyz_world_m=(n, 3), feature=(n, None), rgb=(n, 3), frame=(n,), weight=(n,), detail=(n, None), cell=(n,))
+        check_finite(self, "xyz_world_m", "feature", "weight", "detail")
 
     def __len__(self) -> int:
         return len(self.xyz_world_m)

@@ -28,7 +28,8 @@ def room():
 
 
 def picked(points, order):
-    return Points(**{f.name: getattr(points, f.name)[order] for f in dataclasses.fields(points)})
+    given = {f.name: getattr(points, f.name) for f in dataclasses.fields(points)}
+    return Points(**{name: value if value is None else value[order] for name, value in given.items()})
 
 
 def shuffled(points, seed=0):

@@ -28,7 +28,7 @@ class Sensor:
     """What is wrong with the depth: nothing, by default."""
 
     noise: float = 0.0  # standard deviation of each patch's distance, relative to it; each frame has a bias of a third of that beside it
-    missing: float = 0.0  # share of patches without depth, in square holes of up to 3 x 3 patches
+    missing: float = 0.0  # share of whole patches without depth
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,14 @@ def sight(room: Room, patches: RoomPatches, encoder: ProxyEncoder | None, sensor
     """Patches in the room's true world; features are the encoder's, or the frozen ones without it. Deterministic by room and seed."""
     worse = torch.Generator().manual_seed(seed * 1_000_003 + room.seed % 1_000_003)
     patches = _through(patches, sensor, worse)
-    world_from_room = invert(patches.room_from_world)
     points = Points(
-        xyz_world_m=transform(world_from_room, patches.xyz_room_m),
-        feature=patches.feature.float(),
+        xyz_world_m=transform(invert(patches.room_from_world), patches.xyz_room_m),
+        feature=patches.feature.float()[patches.cell],
         rgb=patches.rgb,
         frame=patches.frame,
         weight=patches.weight,
+        detail=patches.detail.float() if patches.detail.shape[1] else None,
+        cell=patches.cell,
     )
     if encoder is not None:
         points = encoder.encode(points, patches.room_from_world)
@@ -64,15 +65,14 @@ def _through(patches: RoomPatches, sensor: Sensor, worse: torch.Generator) -> Ro
     bias = torch.randn(len(patches.camera_room_m), generator=worse)[patches.frame] * sensor.noise / 3
     error = torch.randn(len(patches.frame), generator=worse) * sensor.noise
     xyz = origin + (patches.xyz_room_m - origin) * (1 + bias + error)[:, None]
-    # Neighbours in the list are neighbours in a row of patches: runs of three stand for holes.
-    hole = torch.rand(-(-len(patches.frame) // 3), generator=worse).repeat_interleave(3)[: len(patches.frame)] < sensor.missing
-    rest = {name: getattr(patches, name)[~hole] for name in ("feature", "rgb", "weight", "frame", "instance")}
+    hole = (torch.rand(len(patches.feature), generator=worse) < sensor.missing)[patches.cell]
+    rest = {name: getattr(patches, name)[~hole] for name in ("detail", "cell", "rgb", "weight", "frame", "instance")}
     return replace(patches, xyz_room_m=xyz[~hole], **rest)
 
 
 def grouped(clusterer: Clusterer, points: Points, budget: int) -> tuple[Proxies, Int[Tensor, "L"]]:
     """Proxies, and which of them each point went to, for any clusterer: each point comes as a frame of its own, so that `seen` tells."""
-    each = replace(points, frame=torch.arange(len(points)))
+    each = replace(points, frame=torch.arange(len(points)), detail=None, cell=None)
     proxies = clusterer(each, budget, len(points))
     return proxies, proxies.seen.argmax(0)
 
@@ -105,6 +105,6 @@ def measure(view: Sight, clusterer: Clusterer, budget: int, *, steadiness: bool 
 
 def _half(clusterer: Clusterer, points: Points, owner: Tensor, budget: int, parity: int) -> float:
     mine = points.frame % 2 == parity
-    part = Points(**{name: getattr(points, name)[mine] for name in ("xyz_world_m", "feature", "rgb", "frame", "weight")})
+    part = Points(*(getattr(points, name)[mine] for name in ("xyz_world_m", "feature", "rgb", "frame", "weight")))
     _, alone = grouped(clusterer, part, budget)
     return adjusted_rand(owner[mine].numpy(), alone.numpy())

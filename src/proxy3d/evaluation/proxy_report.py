@@ -47,13 +47,12 @@ def rivals() -> list[Rival]:
     return [ours, *others]
 
 
-def report(rooms: Path, weights: Sequence[str], out: Path, *, cache: Path, split: str = "test", limit: int | None = None) -> dict:
+def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test", limit: int | None = None) -> dict:
     """Measure every clusterer at every number of proxies, and under worse depth; write the result to `out`.
 
     Args:
         rooms: made by `proxy3d data make`.
         weights: one file per seed, as `proxy3d train proxies --seed S` writes them.
-        cache: folder of computed patches, shared with training.
 
     Raises:
         BadInput: no rooms, or no such weights.
@@ -61,7 +60,7 @@ def report(rooms: Path, weights: Sequence[str], out: Path, *, cache: Path, split
     if not weights:
         raise BadInput("no weights; expected one file per seed, made by `proxy3d train proxies --seed S -o runs/out/proxies-S`")
     started, loaded = time.monotonic(), [load_weights(name) for name in weights]
-    data = load_rooms(Path(rooms) / split, cache, SEMANTIC["efficientnet_lite0"]())
+    data = load_rooms(Path(rooms) / split, Path(rooms) / ".patches" / "efficientnet_lite0", SEMANTIC["efficientnet_lite0"]())
     data = TrainingRooms(data.rooms[:limit], data.patches[:limit], data.categories)
     rows = [row for rival in rivals() for row in rival_rows(rival, loaded, data)]
     result = {

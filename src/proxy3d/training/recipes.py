@@ -51,7 +51,7 @@ class Recipe:
 
     families: tuple[str, ...] = FIRST_FAMILIES  # what it is asked; weights are scored on what they were taught
     semantic: str = "efficientnet_lite0"
-    encoder: EncoderSettings = EncoderSettings()
+    encoder: EncoderSettings = EncoderSettings(detail_dim=40)
     reader: ReaderSettings = ReaderSettings()
     cluster: ClusterSettings = ClusterSettings()
     align: AlignSettings = AlignSettings(rooms=2, questions=16)
@@ -73,7 +73,7 @@ RECIPES = {
         semantic="tiny",
         encoder=EncoderSettings(feature_dim=24, width=24, layers=1, heads=2, out_dim=16),
         reader=ReaderSettings("tiny", proxy_dim=16, width=16, heads=2, scene_layers=1, fusion_layers=1, tap=2, cross_every=1, rank=2),
-        cluster=ClusterSettings(rooms=2, patches=64, proxies=8, anchors=16),
+        cluster=ClusterSettings(rooms=2, patches=64, proxies=(6, 8), anchors=16),
         looks=1,
         proxies=8,
         stages=(
@@ -158,14 +158,15 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     recipe, started = named_recipe(name), time.monotonic()
     torch.manual_seed(seed)
     semantic = SEMANTIC[recipe.semantic]()
-    data = load_rooms(Path(rooms) / "train", out / "patches", semantic)
+    cache = Path(rooms) / ".patches" / recipe.semantic  # beside what they are computed from, so that all recipes and seeds share them
+    data = load_rooms(Path(rooms) / "train", cache, semantic)
     teacher, facts = train_clusters(recipe, data, out, seed)
     if len(recipe.stages) == 1:
         return finish(out, teacher.encoder, teacher.clusterer, None, run_card(name, seed, Path(rooms), [facts], started))
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
     lessons = rooms_of_questions(recipe, data, teacher, Path(rooms) / "train.jsonl", host, out, seed)
     reader, more = train_reader(recipe, host, lessons, data.categories, out, seed)
-    held_back = load_rooms(Path(rooms) / "val", out / "patches", semantic, data.categories)
+    held_back = load_rooms(Path(rooms) / "val", cache, semantic, data.categories)
     least = best_least_score(reader, rooms_of_questions(recipe, held_back, teacher, Path(rooms) / "val.jsonl", host, out / "val", seed))
     card = run_card(name, seed, Path(rooms), (facts, *more), started)
     return finish(out, teacher.encoder, teacher.clusterer, reader, card, least_score=least)
@@ -219,9 +220,10 @@ def finish(out: Path, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: Spat
 def train_clusters(recipe: Recipe, data: TrainingRooms, out: Path, seed: int) -> tuple[ClusterTeacher, dict]:
     """Stage 1; the language model takes no part."""
     encoder = ProxyEncoder(recipe.encoder)
-    sample = torch.cat([p.feature[::7].float() for p in data.patches[:200]])
-    encoder.feature_mean.copy_(sample.mean(0))
-    encoder.feature_std.copy_(sample.std(0).clamp_min(1e-3))
+    for name in ("feature", "detail") if recipe.encoder.detail_dim else ("feature",):
+        sample = torch.cat([getattr(p, name)[::7].float() for p in data.patches[:200]])
+        getattr(encoder, f"{name}_mean").copy_(sample.mean(0))
+        getattr(encoder, f"{name}_std").copy_(sample.std(0).clamp_min(1e-3))
     teacher = ClusterTeacher(encoder, SoftKMeans(recipe.encoder.out_dim), len(data.categories))
     objective = ClusterObjective(teacher, list(zip(data.patches, data.truths(), strict=True)), recipe.cluster, seed)
     return teacher, run_stage(recipe.stages[0], objective, out)
