@@ -6,7 +6,7 @@ Cameras: OpenCV axes (x right, y down, z forward). Field names carry the unit; `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import torch
@@ -117,14 +117,21 @@ class Points:
     rgb: Float[Tensor, "L 3"]  # 0..1, mean colour of the patch
     frame: Int[Tensor, "L"]  # which frame of the clip
     weight: Float[Tensor, "L"]  # 0..1; how much the point counts
+    label: Int[Tensor, "L"] | None = None  # object of a mask or of the truth, -1 = none; None = nobody knows
+    patch: Int[Tensor, "L 2"] | None = None  # row and column on its frame's patch grid
 
     def __post_init__(self):
         n = len(self.xyz_world_m)
-        check_shape(self, xyz_world_m=(n, 3), feature=(n, None), rgb=(n, 3), frame=(n,), weight=(n,))
+        check_shape(self, xyz_world_m=(n, 3), feature=(n, None), rgb=(n, 3), frame=(n,), weight=(n,), label=(n,), patch=(n, 2))
         check_finite(self, "xyz_world_m", "feature", "weight")
 
     def __len__(self) -> int:
         return len(self.xyz_world_m)
+
+    def take(self, index: Int[Tensor, "n"]) -> Points:
+        """Some of the points, with everything they carry."""
+        chosen = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Points(**{name: None if value is None else value.index_select(0, index) for name, value in chosen.items()})
 
 
 @dataclass(frozen=True)
@@ -137,11 +144,12 @@ class Proxies:
     weight: Float[Tensor, "K"]  # share of the scene's total point weight; sums to 1
     size: Int[Tensor, "K"]  # points summarised
     seen: Float[Tensor, "K T"]  # share of each proxy's points that comes from each frame; rows sum to 1
+    sigma_m: Float[Tensor, "K"] | None = None  # metres, one standard deviation of the position along an axis; None = not known
 
     def __post_init__(self):
         k = len(self.xyz_world_m)
-        check_shape(self, xyz_world_m=(k, 3), extent_m=(k, 3), feature=(k, None), weight=(k,), size=(k,), seen=(k, None))
-        check_finite(self, "xyz_world_m", "extent_m", "feature", "weight", "seen")
+        check_shape(self, xyz_world_m=(k, 3), extent_m=(k, 3), feature=(k, None), weight=(k,), size=(k,), seen=(k, None), sigma_m=(k,))
+        check_finite(self, "xyz_world_m", "extent_m", "feature", "weight", "seen", "sigma_m")
 
     def __len__(self) -> int:
         return len(self.xyz_world_m)

@@ -34,5 +34,6 @@ def lift(
         rgb=rgb[keep],
         frame=frame[keep],
         weight=geometry.confidence[keep],
+        patch=keep.nonzero()[:, 1:],
     )
     return points, keep

@@ -1,0 +1,44 @@
+"""Lloyd's k-means: the plain rounds that several clusterers share, weighted, in few passes over the points."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from proxy3d.proxies.pool import CHUNK, fill_empty
+from proxy3d.proxies.seeds import pull
+
+
+@torch.no_grad()
+def lloyd(
+    u: Float[Tensor, "L U"], weight: Float[Tensor, "L"], centre: Float[Tensor, "K U"], rounds: int
+) -> tuple[Int[Tensor, "L"], Float[Tensor, "K U"]]:
+    """Owner of every point and the centres, after `rounds` rounds of Lloyd (1982) or when nothing moves.
+
+    `weight` (>= 0) counts in the means. Every centre ends with at least one point where there are as many points as centres:
+    one that lost all of its own takes the worst-fitting point that can be spared. Distances are |c|^2 - 2 u c, one matrix
+    product for each chunk of points, so `u` should lie around the origin, or be in double precision.
+    """
+    owner, count = None, len(centre)
+    share = weight + 1e-12 * weight.amax().clamp_min(1e-12)  # a proxy whose points all weigh nothing still has a centre
+    for number in range(rounds):
+        before, total = owner, u.new_zeros(count, u.shape[1] + 1)
+        owner = nearest(u, centre)
+        if int(torch.bincount(owner, minlength=count).min()) == 0:
+            owner = fill_empty(owner, (u - centre[owner]).square().sum(1) * pull(share), count)
+        if before is not None and torch.equal(owner, before) or number == rounds - 1:
+            break
+        for at in range(0, len(u), CHUNK):
+            part = slice(at, at + CHUNK)
+            mass = u.new_zeros(count, len(owner[part])).scatter_(0, owner[None, part], share[None, part])
+            total[:, :-1].addmm_(mass, u[part])
+            total[:, -1] += mass.sum(1)
+        centre = total[:, :-1] / total[:, -1:]
+    return owner, centre
+
+
+def nearest(u: Float[Tensor, "L U"], centre: Float[Tensor, "K U"]) -> Int[Tensor, "L"]:
+    """The nearest centre of every point; ties go to the first."""
+    bias, aim = -centre.square().sum(1), 2 * centre.T
+    return torch.cat([torch.addmm(bias, some, aim).argmax(1) for some in u.split(CHUNK)])
