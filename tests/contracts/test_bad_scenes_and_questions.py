@@ -43,7 +43,7 @@ FLAGS = {
     "half a proxy": (f"encode room -o x.p3d {TINY} --proxies 2.5", "expected a whole number, auto, or auto:CEILING, got '2.5'"),
     "no frames": (f"encode room -o x.p3d {TINY} --frames 0", "--frames 0: expected a number from 1 to 64"),
     "too many frames": (f"encode room -o x.p3d {TINY} --frames 65", "from 1 to 64"),
-    "form nobody knows": (f"encode room -o x.p3d {TINY} --form int4", '"float32", "float16", "int8"'),
+    "form nobody knows": (f"encode room -o x.p3d {TINY} --form int2", '"float32", "float16", "int8"'),
     "three intrinsics": (f"encode room -o x.p3d {TINY} --intrinsics 525,525,320", "four numbers"),
     "intrinsics in words": (f"encode room -o x.p3d {TINY} --intrinsics a,b,c,d", "fx,fy,cx,cy"),
     "intrinsics of NaN": (f"encode room -o x.p3d {TINY} --intrinsics nan,1,1,1", "--intrinsics"),
