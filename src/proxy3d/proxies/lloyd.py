@@ -20,20 +20,22 @@ def lloyd(
     one that lost all of its own takes the worst-fitting point that can be spared. Distances are |c|^2 - 2 u c, one matrix
     product for each chunk of points, so `u` should lie around the origin, or be in double precision.
     """
-    owner, count = None, len(centre)
+    count = len(centre)
     share = weight + 1e-12 * weight.amax().clamp_min(1e-12)  # a proxy whose points all weigh nothing still has a centre
-    for number in range(rounds):
-        before, total = owner, u.new_zeros(count, u.shape[1] + 1)
-        owner = nearest(u, centre)
+    rows = share[:, None] * torch.cat([u, torch.ones_like(share)[:, None]], 1)
+    total, owner = u.new_zeros(count, u.shape[1] + 1), None
+    for _ in range(rounds):
+        before, owner = owner, nearest(u, centre)
         if int(torch.bincount(owner, minlength=count).min()) == 0:
             owner = fill_empty(owner, (u - centre[owner]).square().sum(1) * pull(share), count)
-        if before is not None and torch.equal(owner, before) or number == rounds - 1:
-            break
-        for at in range(0, len(u), CHUNK):
-            part = slice(at, at + CHUNK)
-            mass = u.new_zeros(count, len(owner[part])).scatter_(0, owner[None, part], share[None, part])
-            total[:, :-1].addmm_(mass, u[part])
-            total[:, -1] += mass.sum(1)
+        if before is None:
+            total.index_add_(0, owner, rows)
+        else:  # after the first round few points change hands, so sums are corrected, not made anew
+            changed = (owner != before).nonzero()[:, 0]
+            if len(changed) == 0:
+                break
+            some = rows[changed]
+            total.index_add_(0, owner[changed], some).index_add_(0, before[changed], some, alpha=-1)
         centre = total[:, :-1] / total[:, -1:]
     return owner, centre
 
@@ -41,4 +43,6 @@ def lloyd(
 def nearest(u: Float[Tensor, "L U"], centre: Float[Tensor, "K U"]) -> Int[Tensor, "L"]:
     """The nearest centre of every point; ties go to the first."""
     bias, aim = -centre.square().sum(1), 2 * centre.T
+    if len(u) <= CHUNK:
+        return torch.addmm(bias, u, aim).argmax(1)
     return torch.cat([torch.addmm(bias, some, aim).argmax(1) for some in u.split(CHUNK)])

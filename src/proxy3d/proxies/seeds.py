@@ -32,7 +32,33 @@ def farthest_seeds(u: Float[Tensor, "*b L D"], weight: Float[Tensor, "*b L"], co
     Gonzalez (1985), with squared distance times `pull(weight)` in place of distance. Exact ties go to the lower index,
     so sort the points with `canonical_order` first where their order must not matter. Costs `count` passes over the points.
     """
+    if u.ndim == 2 and u.device.type == "cpu":
+        return torch.from_numpy(_walk_of_one(u.detach(), weight, count))
     return farthest_walk(u, weight, count)[0]
+
+
+def _walk_of_one(u: Tensor, weight: Tensor, count: int) -> np.ndarray:
+    """The same for one clip, in a third of the time: each pass is one matrix-vector product and three sweeps over its result.
+
+    Pulls are positive, so they may be multiplied in before minima are taken: pull x (|u|^2 - 2 u c + |c|^2) = row of `table` . (c, 1, |c|^2).
+    """
+    weight = usable_weight(weight)
+    strength, square = pull(weight)[:, None], u.square().sum(1, keepdim=True)
+    table = torch.cat([-2 * strength * u, strength * square, strength], 1).T.contiguous().numpy()
+    from_mean = square[:, 0] - 2 * (u @ (weight @ u))
+    seed = int(from_mean.masked_fill(weight == 0, torch.inf).argmin())
+    points, lengths = u.numpy(), square[:, 0].numpy()
+    aim, here = np.ones(len(table), table.dtype), np.empty(len(points), table.dtype)
+    left, seeds = np.full_like(here, np.inf), np.empty(count, np.int64)
+    for number in range(count):
+        seeds[number] = seed
+        if number == count - 1:
+            break
+        aim[:-2], aim[-1] = points[seed], lengths[seed]
+        np.minimum(left, np.matmul(aim, table, out=here), out=left)
+        left[seed] = -np.inf  # below every distance: no point is chosen twice, not even among duplicates
+        seed = int(left.argmax())
+    return seeds
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from proxy3d.proxies.clusterers.soft_kmeans import closeness, gathered, moved
+from proxy3d.proxies.clusterers.soft_kmeans import closeness, moved, weighted
 from proxy3d.proxies.pool import fill_empty, pool_hard, prepared
 from proxy3d.proxies.seeds import farthest_seeds, pull, usable_weight
 from proxy3d.proxies.space import joint_space, projection
@@ -112,8 +112,8 @@ class SetEncoder(nn.Module):
         seeds = farthest_seeds(u.detach(), weight, budget)
         key = self.key(u)
         slot = key.gather(-2, seeds[..., None].expand(*seeds.shape, key.shape[-1]))
-        share = torch.softmax(closeness(key, slot, tau), -1)
+        share, rows = torch.softmax(closeness(key, slot, tau), -1), weighted(key, weight)
         for among, think in zip(self.among, self.think, strict=True):
-            slot = think(among(moved(slot, gathered(share, key, weight))))
+            slot = think(among(moved(slot, share.transpose(-1, -2) @ rows)))
             share = torch.softmax(closeness(key, slot, tau), -1)
         return share, key, slot, seeds

@@ -70,11 +70,9 @@ class SoftKMeans(nn.Module):
         u = self.embed(points.feature, points.xyz_world_m, points.weight)
         weight, tau = usable_weight(points.weight), self.log_tau.exp()
         centre = u[farthest_seeds(u, weight, count)]
-        parts = list(zip(u.split(CHUNK), weight.split(CHUNK), strict=True))
+        parts = list(zip(u.split(CHUNK), weighted(u, weight).split(CHUNK), strict=True))
         for _ in range(self.rounds - 1):
-            total = 0.0
-            for some, counts in parts:
-                total = total + gathered(torch.softmax(closeness(some, centre, tau), -1), some, counts)
+            total = sum(torch.softmax(closeness(some, centre, tau), -1).T @ rows for some, rows in parts)
             centre = moved(centre, total)
         # The largest share is the largest closeness: the last softmax is not needed.
         owner = torch.cat([closeness(some, centre, tau).argmax(1) for some, _ in parts])
@@ -88,9 +86,9 @@ class SoftKMeans(nn.Module):
         weight, tau = usable_weight(weight), self.log_tau.exp()
         seeds = farthest_seeds(u.detach(), weight, budget)
         centre = u.gather(-2, seeds[..., None].expand(*seeds.shape, u.shape[-1]))
-        share = torch.softmax(closeness(u, centre, tau), -1)
+        share, rows = torch.softmax(closeness(u, centre, tau), -1), weighted(u, weight)
         for _ in range(self.rounds - 1):
-            centre = moved(centre, gathered(share, u, weight))
+            centre = moved(centre, share.transpose(-1, -2) @ rows)
             share = torch.softmax(closeness(u, centre, tau), -1)
         return share, seeds
 
@@ -102,12 +100,14 @@ def closeness(u: Float[Tensor, "*b L U"], centre: Float[Tensor, "*b K U"], tau: 
     return torch.baddbmm(bias, u, aim) if u.ndim == 3 else torch.addmm(bias, u, aim) if u.ndim == 2 else u @ aim + bias
 
 
-def gathered(share: Float[Tensor, "*b L K"], u: Float[Tensor, "*b L U"], weight: Float[Tensor, "*b L"]) -> Float[Tensor, "*b K U+1"]:
-    """What each proxy gets of the points, sum_j A_jk w_j [u_j, 1]; sums over parts of the points simply add up."""
-    mass = (share * weight[..., None]).transpose(-1, -2)
-    return torch.cat([mass @ u, mass.sum(-1, keepdim=True)], -1)
+def weighted(u: Float[Tensor, "*b L U"], weight: Float[Tensor, "*b L"]) -> Float[Tensor, "*b L U+1"]:
+    """w_j [u_j, 1], made once: shares times these rows are sums of points and of weights in one matrix product.
+
+    Those of parts of the points simply add up, so a million points are worked through piece by piece.
+    """
+    return torch.cat([weight[..., None] * u, weight[..., None]], -1)
 
 
 def moved(centre: Float[Tensor, "*b K U"], total: Float[Tensor, "*b K U+1"]) -> Float[Tensor, "*b K U"]:
-    """The centres of what was gathered. One that has lost all its points stays where it is instead of dividing by zero."""
+    """The centres of such sums. One that has lost all its points stays where it is instead of dividing by zero."""
     return (total[..., :-1] + 1e-9 * centre) / (total[..., -1:] + 1e-9)
