@@ -43,6 +43,5 @@ def lloyd(
 def nearest(u: Float[Tensor, "L U"], centre: Float[Tensor, "K U"]) -> Int[Tensor, "L"]:
     """The nearest centre of every point; ties go to the first."""
     bias, aim = -centre.square().sum(1), 2 * centre.T
-    if len(u) <= CHUNK:
-        return torch.addmm(bias, u, aim).argmax(1)
-    return torch.cat([torch.addmm(bias, some, aim).argmax(1) for some in u.split(CHUNK)])
+    parts = [torch.addmm(bias, some, aim).argmax(1) for some in u.split(CHUNK)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

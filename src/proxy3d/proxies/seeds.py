@@ -32,9 +32,11 @@ def farthest_seeds(u: Float[Tensor, "*b L D"], weight: Float[Tensor, "*b L"], co
     Gonzalez (1985), with squared distance times `pull(weight)` in place of distance. Exact ties go to the lower index,
     so sort the points with `canonical_order` first where their order must not matter. Costs `count` passes over the points.
     """
-    if u.ndim == 2 and u.device.type == "cpu":
-        return torch.from_numpy(_walk_of_one(u.detach(), weight, count))
-    return farthest_walk(u, weight, count)[0]
+    if u.device.type != "cpu":
+        return farthest_walk(u, weight, count)[0]
+    clips = zip(u.flatten(0, -3), weight.flatten(0, -2), strict=True) if u.ndim > 2 else [(u, weight)]
+    seeds = torch.from_numpy(np.stack([_walk_of_one(*clip, count) for clip in clips]))
+    return seeds.view(*u.shape[:-2], count)
 
 
 def _walk_of_one(u: Tensor, weight: Tensor, count: int) -> np.ndarray:
@@ -42,7 +44,7 @@ def _walk_of_one(u: Tensor, weight: Tensor, count: int) -> np.ndarray:
 
     Pulls are positive, so they may be multiplied in before minima are taken: pull x (|u|^2 - 2 u c + |c|^2) = row of `table` . (c, 1, |c|^2).
     """
-    weight = usable_weight(weight)
+    u, weight = u.detach(), usable_weight(weight)
     strength, square = pull(weight)[:, None], u.square().sum(1, keepdim=True)
     table = torch.cat([-2 * strength * u, strength * square, strength], 1).T.contiguous().numpy()
     from_mean = square[:, 0] - 2 * (u @ (weight @ u))

@@ -19,8 +19,8 @@ class TokenMerging:
     """Bipartite soft matching of ToMe (Bolya et al. 2022, arXiv 2210.09461, section 3), repeated until exactly N tokens are left.
 
     Every other token looks for its most similar partner (cosine) among the rest; the most similar pairs merge into their
-    weighted mean. ToMe merges a little in every layer of a network; here there is one clip and no network, so as many pairs
-    merge in a round as are needed or possible. Partners are sought within blocks of tokens, so cost is linear in points.
+    weighted mean. ToMe merges a little in every layer of a network; here there is one clip and no network, so in each round the
+    better half of the pairs merges, or as many as are needed. Partners are sought within blocks of tokens, so cost is linear in points.
     """
 
     block: int = 4096  # tokens among which partners are sought
@@ -46,7 +46,7 @@ class TokenMerging:
         return pool_hard(points, fill_empty(owner, torch.zeros(len(owner)), count), count, frames)
 
     def _matched(self, unit: Float[Tensor, "n D"], spare: int) -> Int[Tensor, "n"]:
-        """New number of every token, 0.. without gaps, after at most `spare` mergers of the most similar pairs."""
+        """New number of every token, 0.. without gaps, after at most `spare` mergers, of the more similar half of the pairs."""
         number = torch.arange(len(unit))
         likeness, partner = torch.full((len(unit),), -torch.inf), number.clone()
         for at in range(0, len(unit), self.block):
@@ -56,7 +56,7 @@ class TokenMerging:
                 likeness[at + 1 : at + len(some) : 2] = best.values
                 partner[at + 1 : at + len(some) : 2] = at + 2 * best.indices
         seekers = int(torch.isfinite(likeness).sum())
-        merging = likeness.argsort(descending=True, stable=True)[: min(spare, seekers)]
+        merging = likeness.argsort(descending=True, stable=True)[: min(spare, (seekers + 1) // 2)]
         target = number.clone()
         target[merging] = partner[merging]
         return torch.unique(target, return_inverse=True)[1]
