@@ -10,7 +10,6 @@ from cyclopts import Parameter
 
 from proxy3d.errors import BadInput
 
-
 # Names only: importing the clusterers to list them would cost --help two seconds. A test compares.
 CLUSTERER_NAMES = (
     "soft_kmeans, set_encoder, grouped_kmeans, agglomerative, token_merging, kmeans_feature, kmeans_position, farthest, voxel, uniform, random_k"

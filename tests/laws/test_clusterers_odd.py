@@ -208,19 +208,19 @@ def test_an_untrained_set_encoder_finds_things_like_soft_kmeans():
 
 
 def test_a_set_encoder_learns():
-    points, model = cloud(200, things=6, spread=0.6), SetEncoder(6, width=8)
-    label = torch.nn.functional.one_hot(torch.arange(200) % 6).float()
-    optimiser = torch.optim.Adam(model.parameters(), lr=3e-2)
+    """What belongs together is told by two of the features; the others, and the place, are noise."""
+    points, model = cloud(200), SetEncoder(6, width=8, tau=0.5)
+    label = torch.nn.functional.one_hot((points.feature[:, 0] > 0).long() * 2 + (points.feature[:, 1] > 0)).float()
     losses = []
-    for _ in range(12):
-        share, _ = model.assign(points.feature, points.xyz_world_m, points.weight, 6)
-        made_of = share.T @ label / share.sum(0)[:, None]
-        loss = -((share @ made_of) * label).sum(1).log().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+    for _ in range(15):
+        share, _ = model.assign(points.feature, points.xyz_world_m, points.weight, 4)
+        loss = -((share @ (share.T @ label / share.sum(0)[:, None])) * label).sum(1).log().mean()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.8 * losses[0]
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        with torch.no_grad():
+            for value, gradient in zip(model.parameters(), gradients, strict=True):
+                value -= 0.3 * gradient
+    assert losses[-1] < 0.9 * losses[0], losses
 
 
 def test_lloyd_stops_when_nothing_moves_and_leaves_nobody_empty():

@@ -57,7 +57,8 @@ def scene(label=True):
     xyz = torch.cat([torch.tensor(c) + (torch.rand(n, 3, generator=generator) - 0.5) * torch.tensor(s) for c, s, n in boxes])
     number = torch.arange(4).repeat_interleave(torch.tensor([n for *_, n in boxes]))
     feature = torch.eye(8)[torch.tensor([0, 1, 1, 2])[number]] + 0.02 * torch.randn(len(number), 8, generator=generator)
-    points = Points(xyz, feature, torch.rand(len(xyz), 3, generator=generator), torch.zeros_like(number), torch.ones(len(xyz)), number if label else None)
+    rgb, frame, weight = torch.rand(len(xyz), 3, generator=generator), torch.zeros_like(number), torch.ones(len(xyz))
+    points = Points(xyz, feature, rgb, frame, weight, number if label else None)
     return points, number, {i: Box(tuple(map(float, c)), tuple(map(float, s))) for i, (c, s, _) in enumerate(boxes)}
 
 

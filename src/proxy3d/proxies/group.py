@@ -31,9 +31,7 @@ def grouped(points: Points, way: Way | None = None, *, cosine: float = 0.8, neig
     return by_similarity(points.xyz_world_m, points.feature, cosine=cosine, neighbours=neighbours, least=least)
 
 
-def by_similarity(
-    xyz: Float[Tensor, "L 3"], feature: Float[Tensor, "L D"], *, cosine: float, neighbours: int, least: int
-) -> Int[Tensor, "L"]:
+def by_similarity(xyz: Float[Tensor, "L 3"], feature: Float[Tensor, "L D"], *, cosine: float, neighbours: int, least: int) -> Int[Tensor, "L"]:
     """Connected components of the graph that joins each point to those of its `neighbours` nearest whose feature cosine reaches `cosine`.
 
     Components of fewer than `least` points are no objects: each of their points joins the nearest point of a larger one.
