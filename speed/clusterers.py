@@ -225,12 +225,13 @@ def result(rounds: int, threads: int, most: int) -> dict:
     ratio = {kind: slower(rows) for kind, rows in small.items()}
     largest = max(int(count) for count in sizes)
     return {
-        "summary": {"clip_sized_slower_than_ours": ratio, "clips": whole_clips(found, 7)},
+        "summary": {"clip_sized_slower_than_ours": ratio, "clips": whole_clips(found, 3)},
         "sizes": sizes,
         "arithmetic": arithmetic(rounds, small["same_start"]["ours"]["median_ms"], min(SIZES)),
         "peak_mb": {"points": largest, **{name: peak_mb(name, largest, rounds, threads) for name in found}},
         "settings": {"rounds": rounds, "threads": threads, "clusters": CLUSTERS, "width": WIDTH, "things": THINGS, "batch": BATCH},
         "versions": versions(),
+        "load_average": round(os.getloadavg()[0], 1),  # much above the number of threads: the machine had other things to do
         "date": datetime.date.today().isoformat(),
         **machine(),
     }
