@@ -32,7 +32,7 @@ def encode(
     /,
     *,
     out: Annotated[str, Parameter(name=["-o", "--out"])],
-    form: Literal["float32", "float16", "int8"] = "float16",
+    form: Literal["float32", "float16", "int8", "int4"] = "float16",
     preview: Annotated[bool, Parameter(negative="", help="keep a thinned cloud and thumbnails for `view`")] = False,
     force: Force = False,
     json: Json = False,

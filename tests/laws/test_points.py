@@ -123,11 +123,11 @@ def test_quarters_of_a_patch_share_its_feature_and_keep_their_own_place_colour_a
     parent = where // torch.tensor([1, 2, 2])
     assert torch.equal(points.feature, semantics.feature[parent[:, 0], parent[:, 1], parent[:, 2]])
     assert torch.equal(points.detail, detail[keep]) and torch.equal(points.xyz_world_m, fine.xyz_world[keep])
-    assert torch.equal(points.cell, (parent[:, 0] * GRID.h + parent[:, 1]) * GRID.w + parent[:, 2])
+    assert torch.equal(points.patch, where[:, 1:])
     t, row, column = where[len(where) // 2].tolist()
     torch.testing.assert_close(points.rgb[len(where) // 2], clip.frame[t, :, row * 3 : row * 3 + 3, column * 3 : column * 3 + 3].mean((1, 2)))
     whole = lift(clip, semantics, SensorDepth()(clip, GRID), torch.eye(4))[0]
-    assert whole.cell is None and whole.detail is None, "whole patches are points of their own"
+    assert whole.detail is None and int(whole.patch[:, 0].max()) < GRID.h
 
 
 def turned(clip, rotation, shift=(0.0, 0.0, 0.0)):

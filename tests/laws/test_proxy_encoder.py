@@ -11,7 +11,7 @@ from proxy3d.errors import BadInput
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder, Seen
 from proxy3d.values import Points
 
-CELLS, QUARTERS = 20, 60
+CELLS, QUARTERS = 20, 60  # patches: 2 frames of 2 x 5
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +26,13 @@ def points():
     cell = torch.randint(CELLS, (QUARTERS,), generator=g)
     feature = torch.randn(CELLS, 8, generator=g)
     xyz, rgb, weight = torch.randn(QUARTERS, 3, generator=g), torch.rand(QUARTERS, 3, generator=g), torch.rand(QUARTERS, generator=g) * 0.9 + 0.1
-    return Points(xyz, feature[cell], rgb, cell // 10, weight, torch.randn(QUARTERS, 3, generator=g), cell)
+    patch = torch.stack([cell % 10 // 5, cell % 5], 1) * 2 + torch.randint(2, (QUARTERS, 2), generator=g)
+    return Points(xyz, feature[cell], rgb, cell // 10, weight, patch=patch, detail=torch.randn(QUARTERS, 3, generator=g))
 
 
-def test_the_order_of_points_and_the_numbers_of_patches_do_not_matter(encoder, points):
+def test_the_order_of_points_and_frames_does_not_matter(encoder, points):
     order = torch.randperm(QUARTERS, generator=torch.Generator().manual_seed(2))
-    other = Points(**{f.name: getattr(points, f.name)[order] for f in fields(points)})
-    other = replace(other, cell=(other.cell * 7 + 3) % CELLS)  # 7 and 20 share no factor: other numbers, the same patches
+    other = replace(points.take(order), frame=1 - points.frame[order])
     here, there = encoder.encode(points, torch.eye(4)), encoder.encode(other, torch.eye(4))
     torch.testing.assert_close(there.feature, here.feature[order], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(there.weight, here.weight[order], atol=1e-5, rtol=1e-4)
@@ -55,17 +55,17 @@ def test_padding_changes_nothing(encoder, points):
 
 def test_quarters_of_one_patch_can_belong_to_different_things(encoder, points):
     """Same patch, other colour and place: the features differ, or a cup on the edge of a patch could never be told from its table."""
-    twice = torch.zeros(2, dtype=torch.long)
-    pair = Points(**{f.name: getattr(points, f.name)[twice] for f in fields(points)})
+    pair = points.take(torch.zeros(2, dtype=torch.long))
     other = replace(pair, rgb=torch.stack([pair.rgb[0], 1 - pair.rgb[0]]), xyz_world_m=torch.stack([pair.xyz_world_m[0], pair.xyz_world_m[0] + 0.3]))
     same, apart = (encoder.encode(p, torch.eye(4)).feature for p in (pair, other))
-    assert torch.equal(same[0], same[1]) and float((apart[0] - apart[1]).norm()) > 1e-3
+    assert float((same[0] - same[1]).norm()) < 1e-5 < 1e-3 < float((apart[0] - apart[1]).norm())
 
 
 def test_a_patch_has_the_mean_place_and_colour_of_its_quarters(points):
     rgb, xyz, weight = Seen.of(points, points.xyz_world_m).of_cells()
-    for number, cell in enumerate(points.cell.unique()):
-        mine = points.cell == cell
+    places = torch.cat([points.frame[:, None], points.patch // 2], 1)
+    for number, place in enumerate(places.unique(dim=0)):
+        mine = (places == place).all(1)
         share = (points.weight[mine] / points.weight[mine].sum())[:, None]
         torch.testing.assert_close(rgb[0, number], (share * points.rgb[mine]).sum(0))
         torch.testing.assert_close(xyz[0, number], (share * points.xyz_world_m[mine]).sum(0), atol=1e-5, rtol=1e-4)

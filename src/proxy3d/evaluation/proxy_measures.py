@@ -14,6 +14,7 @@ from proxy3d.evaluation.metrics.objects import adjusted_rand, large_enough, owne
 from proxy3d.geometry import invert, transform
 from proxy3d.proxies.encoder import ProxyEncoder
 from proxy3d.proxies.pool import composition
+from proxy3d.proxies.seeds import canonical_order
 from proxy3d.spacespan.room import Room
 from proxy3d.training.lessons import room_boxes
 from proxy3d.training.patches import RoomPatches
@@ -53,7 +54,7 @@ def sight(room: Room, patches: RoomPatches, encoder: ProxyEncoder | None, sensor
         frame=patches.frame,
         weight=patches.weight,
         detail=patches.detail.float() if patches.detail.shape[1] else None,
-        cell=patches.cell,
+        patch=patches.patch,
     )
     if encoder is not None:
         points = encoder.encode(points, patches.room_from_world)
@@ -66,13 +67,18 @@ def _through(patches: RoomPatches, sensor: Sensor, worse: torch.Generator) -> Ro
     error = torch.randn(len(patches.frame), generator=worse) * sensor.noise
     xyz = origin + (patches.xyz_room_m - origin) * (1 + bias + error)[:, None]
     hole = (torch.rand(len(patches.feature), generator=worse) < sensor.missing)[patches.cell]
-    rest = {name: getattr(patches, name)[~hole] for name in ("detail", "cell", "rgb", "weight", "frame", "instance")}
+    rest = {name: getattr(patches, name)[~hole] for name in ("detail", "patch", "cell", "rgb", "weight", "frame", "instance")}
     return replace(patches, xyz_room_m=xyz[~hole], **rest)
 
 
 def grouped(clusterer: Clusterer, points: Points, budget: int) -> tuple[Proxies, Int[Tensor, "L"]]:
     """Proxies, and which of them each point went to, for any clusterer: each point comes as a frame of its own, so that `seen` tells."""
-    each = replace(points, frame=torch.arange(len(points)), detail=None, cell=None)
+    if hasattr(clusterer, "owners"):  # those that look at frames, and our own, say it themselves
+        order = canonical_order(points)
+        owner = torch.empty_like(order)
+        owner[order] = clusterer.owners(points.take(order), min(budget, len(points)))
+        return clusterer(points, budget, int(points.frame.max()) + 1), owner
+    each = replace(points, frame=torch.arange(len(points)), detail=None)
     proxies = clusterer(each, budget, len(points))
     return proxies, proxies.seen.argmax(0)
 
@@ -105,6 +111,6 @@ def measure(view: Sight, clusterer: Clusterer, budget: int, *, steadiness: bool 
 
 def _half(clusterer: Clusterer, points: Points, owner: Tensor, budget: int, parity: int) -> float:
     mine = points.frame % 2 == parity
-    part = Points(*(getattr(points, name)[mine] for name in ("xyz_world_m", "feature", "rgb", "frame", "weight")))
+    part = points.take(mine.nonzero()[:, 0])
     _, alone = grouped(clusterer, part, budget)
     return adjusted_rand(owner[mine].numpy(), alone.numpy())

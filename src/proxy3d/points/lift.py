@@ -32,17 +32,15 @@ def lift(
     rows, columns = semantics.feature.shape[1:3]
     rgb = F.adaptive_avg_pool2d(clip.frame, (h, w)).permute(0, 2, 3, 1)
     frame = torch.arange(frames)[:, None, None].expand(frames, h, w)
-    row = (torch.arange(h) * rows // h)[None, :, None]
-    column = (torch.arange(w) * columns // w)[None, None, :]
-    cell = ((frame * rows + row) * columns + column)[keep]
     quartered = (h, w) == (2 * rows, 2 * columns)
+    which, row, column = keep.nonzero().unbind(1)
     points = Points(
         xyz_world_m=transform(world_from_capture, geometry.xyz_world[keep]),
-        feature=semantics.feature.flatten(0, 2)[cell],
+        feature=semantics.feature[which, row * rows // h, column * columns // w],
         rgb=rgb[keep],
         frame=frame[keep],
         weight=geometry.confidence[keep],
         detail=semantics.detail[keep] if quartered and semantics.detail is not None else None,
-        cell=cell if quartered else None,
+        patch=torch.stack([row, column], 1),
     )
     return points, keep

@@ -130,9 +130,8 @@ class Seen:
     @staticmethod
     def of(points: Points, xyz_room_m: Float[Tensor, "L 3"]) -> Seen:
         """The points of one clip."""
-        number = torch.arange(len(points)) if points.cell is None else points.cell
-        names, cell = torch.unique(number, return_inverse=True)
-        feature = points.feature.new_zeros(len(names), points.feature.shape[1]).index_copy_(0, cell, points.feature)
+        cell, cells = cells_of(points)
+        feature = points.feature.new_zeros(cells, points.feature.shape[1]).index_copy_(0, cell, points.feature)
         detail = points.feature.new_zeros(len(points), 0) if points.detail is None else points.detail
         columns = (feature, detail, cell, points.rgb, xyz_room_m, points.weight)
         return Seen(*(column[None] for column in columns))
@@ -148,6 +147,14 @@ class Seen:
         mean = both.new_zeros(*count, 6).scatter_add(1, self.cell[..., None].expand_as(both), both)
         points = mass.new_zeros(count).scatter_add(1, self.cell, (self.weight > 0).to(mass))
         return mean[..., :3], mean[..., 3:], mass / points.clamp_min(1)
+
+
+def cells_of(points: Points) -> tuple[Int[Tensor, "L"], int]:
+    """Which patch each point belongs to, and how many there are: points with detail are quarters of patches, others whole ones."""
+    if points.detail is None or points.patch is None:
+        return torch.arange(len(points)), len(points)
+    names, cell = torch.unique(torch.cat([points.frame[:, None], points.patch // 2], 1), dim=0, return_inverse=True)
+    return cell, len(names)
 
 
 def placed(rgb: Float[Tensor, "B L 3"], xyz_room_m: Float[Tensor, "B L 3"], weight: Float[Tensor, "B L"]) -> Float[Tensor, "B L 37"]:

@@ -116,7 +116,7 @@ def _worse(patches: RoomPatches, generator: torch.Generator) -> RoomPatches:
     return replace(
         patches,
         xyz_room_m=xyz[keep],
-        **{k: getattr(patches, k)[keep] for k in ("detail", "cell", "rgb", "weight", "frame", "instance")},
+        **{k: getattr(patches, k)[keep] for k in ("detail", "patch", "cell", "rgb", "weight", "frame", "instance")},
     )
 
 

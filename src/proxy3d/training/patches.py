@@ -28,6 +28,7 @@ class RoomPatches:
 
     feature: Float[Tensor, "C F"]  # float16, of whole patches
     detail: Float[Tensor, "L d"]  # float16; no columns where the semantic encoder has no detail
+    patch: Int[Tensor, "L 2"]  # row and column on its frame's grid of quarters
     cell: Int[Tensor, "L"]  # which of the C patches
     rgb: Float[Tensor, "L 3"]
     xyz_room_m: Float[Tensor, "L 3"]  # in the room's own frame (points.upright)
@@ -65,6 +66,7 @@ def patches_of_room(folder: Path, semantic: Callable[[Clip, Grid], Semantics]) -
     return RoomPatches(
         feature=seen.feature[0].half(),
         detail=seen.detail[0].half(),
+        patch=points.patch,
         cell=seen.cell[0],
         rgb=points.rgb,
         xyz_room_m=transform(frame, points.xyz_world_m),
