@@ -26,6 +26,7 @@ class EncoderSettings:
     layers: int = 3
     heads: int = 6
     out_dim: int = 96  # of the features that proxies carry
+    tells_things: bool = False  # the last feature is the salience: walls and the windows in them part, however alike they look
     dropout: float = 0.2  # of the frozen features, while training: a few hundred furniture models are learnt by heart otherwise
 
 
@@ -82,7 +83,7 @@ class ProxyEncoder(nn.Module):
             self.detail = nn.Linear(s.detail_dim + 33 + 3 + 1 + 6, s.width)
             self.refine = nn.Sequential(Refine(s.width), Refine(s.width))
         self.norm = nn.LayerNorm(s.width)
-        self.head = nn.Linear(s.width, s.out_dim)
+        self.head = nn.Linear(s.width, s.out_dim - s.tells_things)
         self.salience = nn.Linear(s.width, 1)
 
     def forward(self, seen: Seen) -> tuple[Float[Tensor, "B L D"], Float[Tensor, "B L"]]:
@@ -97,7 +98,10 @@ class ProxyEncoder(nn.Module):
             offset = torch.cat([seen.xyz_room_m - gather(xyz, seen.cell), seen.rgb - gather(rgb, seen.cell)], -1)
             x = self.refine(gather(x, seen.cell) + self.detail(torch.cat([own, offset], -1)))
         x = self.norm(x)
-        return self.head(x), self.salience(x)[..., 0]
+        feature, salience = self.head(x), self.salience(x)
+        if self.settings.tells_things:
+            feature = torch.cat([F.normalize(feature, dim=-1), salience.sigmoid()], -1)
+        return feature, salience[..., 0]
 
     @torch.no_grad()
     def encode(self, points: Points, room_from_world: Float[Tensor, "4 4"]) -> Points:

@@ -51,7 +51,7 @@ class Recipe:
 
     families: tuple[str, ...] = FIRST_FAMILIES  # what it is asked; weights are scored on what they were taught
     semantic: str = "efficientnet_lite0"
-    encoder: EncoderSettings = EncoderSettings(detail_dim=40)
+    encoder: EncoderSettings = EncoderSettings(detail_dim=40, tells_things=True)
     reader: ReaderSettings = ReaderSettings()
     cluster: ClusterSettings = ClusterSettings()
     align: AlignSettings = AlignSettings(rooms=2, questions=16)
