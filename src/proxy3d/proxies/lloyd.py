@@ -22,19 +22,20 @@ def lloyd(
     """
     count = len(centre)
     share = weight + 1e-12 * weight.amax().clamp_min(1e-12)  # a proxy whose points all weigh nothing still has a centre
-    rows = share[:, None] * torch.cat([u, torch.ones_like(share)[:, None]], 1)
     total, owner = u.new_zeros(count, u.shape[1] + 1), None
     for _ in range(rounds):
         before, owner = owner, nearest(u, centre)
         if int(torch.bincount(owner, minlength=count).min()) == 0:
             owner = fill_empty(owner, (u - centre[owner]).square().sum(1) * pull(share), count)
         if before is None:
-            total.index_add_(0, owner, rows)
+            for at in range(0, len(u), CHUNK):
+                part = slice(at, at + CHUNK)
+                total.index_add_(0, owner[part], counted(u[part], share[part]))
         else:  # after the first round few points change hands, so sums are corrected, not made anew
             changed = (owner != before).nonzero()[:, 0]
             if len(changed) == 0:
                 break
-            some = rows[changed]
+            some = counted(u[changed], share[changed])
             total.index_add_(0, owner[changed], some).index_add_(0, before[changed], some, alpha=-1)
         centre = total[:, :-1] / total[:, -1:]
     return owner, centre
@@ -45,3 +46,8 @@ def nearest(u: Float[Tensor, "L U"], centre: Float[Tensor, "K U"]) -> Int[Tensor
     bias, aim = -centre.square().sum(1), 2 * centre.T
     parts = [torch.addmm(bias, some, aim).argmax(1) for some in u.split(CHUNK)]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def counted(u: Float[Tensor, "n U"], share: Float[Tensor, "n"]) -> Float[Tensor, "n U+1"]:
+    """What points add to the sums of their centre: share times [u, 1]."""
+    return torch.cat([share[:, None] * u, share[:, None]], 1)
