@@ -13,11 +13,11 @@ from pathlib import Path
 
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.make import room_folders
+from proxy3d.spacespan.nouns import parse
 from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.room_geometry import SURE_PX, Measured, measured
 from proxy3d.spacespan.rooms.shards import files_digest, read_shards
-from proxy3d.spacespan.solver import parse
 
 SPLITS = ("train", "val", "test")
 DEPTH_M, INSIDE = 0.01, 0.97  # what exact rooms keep to

@@ -8,6 +8,7 @@ from itertools import islice
 from random import Random
 
 from proxy3d.spacespan.questions.balance import balance, blind_report
+from proxy3d.spacespan.questions.captions import object_caption, scene_caption
 from proxy3d.spacespan.questions.directions import direction_easy, direction_hard, direction_medium
 from proxy3d.spacespan.questions.distances import distance, nearer, nearest, what_is_at
 from proxy3d.spacespan.questions.grounding import (
@@ -20,6 +21,9 @@ from proxy3d.spacespan.questions.grounding import (
 from proxy3d.spacespan.questions.order import appearance_order
 from proxy3d.spacespan.questions.presence import colour, count, existence
 from proxy3d.spacespan.questions.relations import left_right, support
+from proxy3d.spacespan.questions.routes import route_plan
+from proxy3d.spacespan.questions.situated import situated_far, situated_side, situated_what
+from proxy3d.spacespan.questions.size_order import size_order
 from proxy3d.spacespan.questions.sizes import height, longest_side, room_size, taller
 from proxy3d.spacespan.questions.view import View, Vocabulary
 from proxy3d.spacespan.record import Record
@@ -51,6 +55,13 @@ FAMILIES: dict[str, Callable[[View, Random], Iterator[Record]]] = {
     "ground_support": ground_support,
     "ground_colour": ground_colour,
     "ground_superlative": ground_superlative,
+    "route_plan": route_plan,
+    "size_order": size_order,
+    "situated_side": situated_side,
+    "situated_what": situated_what,
+    "situated_far": situated_far,
+    "object_caption": object_caption,
+    "scene_caption": scene_caption,
 }
 
 
