@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
@@ -69,7 +70,9 @@ def object_caption(view: View, rng: Random) -> Iterator[Record]:
         extra = further_facts(view, rng, o)
         captions = []
         for _ in range(REFERENCES):
-            lines = [rng.choice(telling), *shuffled(rng, extra)[: rng.choice((1, 2))]]
+            first = rng.choice(telling)
+            more = {wordings: (wordings, gaps) for wordings, gaps in shuffled(rng, extra) if wordings != first[0]}  # one of each sort
+            lines = [first, *list(more.values())[: rng.choice((1, 2))]]
             captions.append(" ".join([spoken(rng, kind(o)), *(spoken(rng, line) for line in lines)]))
         text = rng.choice(DESCRIBE_THING).format(**place)
         yield captioned(view, "object_caption", text, captions, o.category, [o])
@@ -127,9 +130,10 @@ def further_facts(view: View, rng: Random, o: RoomObject) -> list[Fact]:
     host = view.by_id.get(o.support)
     if o in view.supported and host.category in view.unique:
         facts.append((HELD, {"on": o.relation, "x": host.category}))
-    for x in view.unique.values():
-        if x is not o and free(view, o, x) and all(view.clearly_nearer(x, other, o) for other in view.shown if other not in (o, x)):
-            facts.append((NEAREST, {"x": x.category}))
+    others = [x for x in view.shown if x is not o]
+    x = min(others, key=lambda x: math.dist(x.centre_m[:2], o.centre_m[:2]), default=None)
+    if x and view.unique.get(x.category) is x and free(view, o, x) and all(view.clearly_nearer(x, other, o) for other in others if other is not x):
+        facts.append((NEAREST, {"x": x.category}))
     sides = [x for x in view.unique.values() if x is not o and x.id in view.bearing and abs(view.bearing[x.id] - view.bearing[o.id]) >= BEARING_DEG]
     for x in shuffled(rng, sides)[:2]:
         facts.append((SIDE, {"side": "left" if view.bearing[o.id] < view.bearing[x.id] else "right", "x": x.category}))

@@ -153,6 +153,12 @@ def draw_number(view: View, rng: Random) -> tuple[str, ...] | None:
     return category, str(max(1, len(view.by_category[category]) + rng.choice((0, 0, -1, 1))))
 
 
+def draw_at_least(view: View, rng: Random) -> tuple[str, ...] | None:
+    """As draw_number, from two on: at least one is existence over again."""
+    gaps = draw_number(view, rng)
+    return gaps and (gaps[0], str(max(2, int(gaps[1]))))
+
+
 def draw_more(view: View, rng: Random) -> tuple[str, ...] | None:
     pool = [*view.unique, *view.several, *view.several]
     two = dict.fromkeys(rng.sample(pool, min(len(pool), 4)))
@@ -194,7 +200,7 @@ def draw_some_held(view: View, rng: Random) -> tuple[str, ...] | None:
 
 EXISTENCE = Sort(lambda c: f"there is {words.with_article(c)}", lambda v, c: judged(v, c, lambda n: n > 0), draw_existence)
 EXACTLY = Sort(lambda c, n: counted("exactly", int(n), c), lambda v, c, n: judged(v, c, lambda seen: seen == int(n)), draw_number)
-AT_LEAST = Sort(lambda c, n: counted("at least", int(n), c), lambda v, c, n: judged(v, c, lambda seen: seen >= int(n)), draw_number)
+AT_LEAST = Sort(lambda c, n: counted("at least", int(n), c), lambda v, c, n: judged(v, c, lambda seen: seen >= int(n)), draw_at_least)
 SORTS: dict[str, Sort] = {
     "existence": EXISTENCE,
     "absence": Sort(lambda c: f"there is no {c}", lambda v, c: judged(v, c, lambda n: n == 0), draw_existence),

@@ -16,7 +16,7 @@ from proxy3d.spacespan.room import Room
 ASKED = (
     "Find a room where {s}.",
     "Find the rooms where {s}.",
-    "Which rooms are there in which {s}?",
+    "Which are the rooms in which {s}?",
     "In which of the clips does one see that {s}?",
     "Show me every room where {s}.",
     "I look for a room where {s}.",

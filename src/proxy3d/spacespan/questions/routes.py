@@ -39,8 +39,9 @@ def turn_at(a: RoomObject, b: RoomObject, c: RoomObject) -> str | None:
 
 
 def stops(view: View) -> list[RoomObject]:
-    """Things one can walk up to: the only one of their kind, standing on the floor or at a wall, not flat."""
-    return [o for o in view.unique.values() if o.relation in ("floor", "wall", "unknown") and o.size_m[2] >= 0.1]
+    """Things one can walk up to: the only one of their kind, standing on the floor or at a wall, not flat, and not above one's head."""
+    held = [o for o in view.unique.values() if o.relation in ("floor", "wall", "unknown")]
+    return [o for o in held if o.size_m[2] >= 0.1 and o.centre_m[2] - o.size_m[2] / 2 < 1.5]
 
 
 def route_plan(view: View, rng: Random) -> Iterator[Record]:

@@ -11,7 +11,7 @@ from random import Random
 from proxy3d.spacespan.questions import words
 from proxy3d.spacespan.questions.directions import clockwise_deg
 from proxy3d.spacespan.questions.routes import stops
-from proxy3d.spacespan.questions.view import RATIO, View, local, shuffled
+from proxy3d.spacespan.questions.view import RATIO, View, drawn, local, shuffled
 from proxy3d.spacespan.record import Pose, Record
 from proxy3d.spacespan.room import RoomObject
 
@@ -49,8 +49,8 @@ FAR = (
 )
 WHERE = {"directly to the left of": -90.0, "directly to the right of": 90.0, "directly behind": 180.0}  # degrees clockwise from ahead
 AHEAD_M, STEP_M = 0.8, 0.35  # to what one faces, from the edge of what one stands by
-SIDE_DEG, CLOSE_DEG, OFF_DEG = (25.0, 155.0), 30.0, 60.0
-TRIED = 12  # situations of a room
+SIDE_DEG, CLOSE_DEG, OFF_DEG = (25.0, 155.0), 35.0, 55.0
+STOPS = 9  # things of a room that one is put by or made to face
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,20 @@ class Situation:
     def distance_m(self, o: RoomObject) -> float:
         return math.dist(self.place_m, o.centre_m[:2])
 
-    def off_deg(self, o: RoomObject, towards_deg: float) -> tuple[float, float]:
-        """By how much a thing is off a direction, 0 to 180 degrees: from the place, and from the centre of what one stands by."""
+    def turns_deg(self, o: RoomObject) -> tuple[float, float]:
+        """Degrees clockwise from ahead to a thing: from the place, and from the centre of what one stands by."""
         own = replace(self.by, centre_m=(*self.place_m, 0.0))
-        seen = (clockwise_deg(own, self.facing, o), clockwise_deg(self.by, self.facing, o))
-        return tuple(abs((turn - towards_deg + 180) % 360 - 180) for turn in seen)
+        return clockwise_deg(own, self.facing, o), clockwise_deg(self.by, self.facing, o)
+
+
+def off(turn_deg: float, towards_deg: float) -> float:
+    """By how much two directions differ, 0 to 180 degrees."""
+    return abs((turn_deg - towards_deg + 180) % 360 - 180)
 
 
 def situations(view: View, rng: Random) -> Iterator[Situation]:
     """Pairs of things in random order, such that the place between them is in the room and nothing stands on it."""
-    for a, b in shuffled(rng, permutations(stops(view), 2))[:TRIED]:
+    for a, b in shuffled(rng, permutations(shuffled(rng, stops(view))[:STOPS], 2)):
         dx, dy = b.centre_m[0] - a.centre_m[0], b.centre_m[1] - a.centre_m[1]
         length = math.hypot(dx, dy)
         if length < AHEAD_M:
@@ -127,7 +131,7 @@ def situated_side(view: View, rng: Random) -> Iterator[Record]:
     used: set[int] = set()
     for here in situations(view, rng):
         for o in shuffled(rng, others(view, here)):
-            turns = [off if side > 0 else -off for off, side in zip(here.off_deg(o, 0), signs(here, o), strict=True)]
+            turns = here.turns_deg(o)
             if o.id in used or len({turn > 0 for turn in turns}) > 1 or not all(SIDE_DEG[0] <= abs(turn) <= SIDE_DEG[1] for turn in turns):
                 continue
             used.add(o.id)
@@ -137,27 +141,59 @@ def situated_side(view: View, rng: Random) -> Iterator[Record]:
             break
 
 
-def signs(here: Situation, o: RoomObject) -> tuple[int, int]:
-    """1 where a thing is to the right, -1 to the left: from the place, and from the centre of what one stands by."""
-    right, left = here.off_deg(o, 90), here.off_deg(o, -90)
-    return tuple(1 if r < w else -1 for r, w in zip(right, left, strict=True))
-
-
 def situated_what(view: View, rng: Random) -> Iterator[Record]:
-    """What is directly behind you: the lamp, the bed, the desk or the plant? One within 30 degrees of there, the others 60 or more off."""
+    """What is directly behind you: the lamp, the bed, the desk or the plant? One within 35 degrees of there, the others 55 or more off.
+
+    Only things that are the right one of some situation are offered, and which one is drawn by `evenly`: otherwise what stands at walls would
+    be right more often than what lies in the middle or is carried.
+    """
+    answered: Ways = {}
     for here in situations(view, rng):
-        things = others(view, here)
-        for where, towards in shuffled(rng, WHERE.items()):
-            off = {o.id: here.off_deg(o, towards) for o in things}
-            there = [o for o in things if max(off[o.id]) <= CLOSE_DEG]
-            elsewhere = [o for o in things if min(off[o.id]) >= OFF_DEG]
-            if len(there) >= 1 and len(elsewhere) >= 3:
-                right = rng.choice(there)
-                four = shuffled(rng, [right, *rng.sample(elsewhere, 3)])
-                options = words.listed([f"the {o.category}" for o in four])
-                question = rng.choice(WHAT).format(where=where, options=options)
-                yield told(view, rng, here, "situated_what", question, right.category, [o.category for o in four], "direction", four)
-                break
+        turns = {o.id: here.turns_deg(o) for o in others(view, here)}
+        for where, towards in WHERE.items():
+            elsewhere = {i for i, both in turns.items() if min(off(turn, towards) for turn in both) >= OFF_DEG}
+            for i, both in turns.items():
+                if max(off(turn, towards) for turn in both) <= CLOSE_DEG:
+                    answered.setdefault(i, []).append((here, where, elsewhere))
+    answered = usable(answered)
+    for right in drawn(rng, evenly(answered).items()):
+        here, where, elsewhere = rng.choice(answered[right])
+        things = [view.by_id[i] for i in shuffled(rng, [right, *rng.sample(sorted(elsewhere), 3)])]
+        question = rng.choice(WHAT).format(where=where, options=words.listed([f"the {o.category}" for o in things]))
+        choices = [o.category for o in things]
+        yield told(view, rng, here, "situated_what", question, view.by_id[right].category, choices, "direction", things)
+
+
+Ways = dict[int, list[tuple[Situation, str, set[int]]]]  # thing -> where it is the right one: situation, direction, what is clearly elsewhere
+
+
+def usable(answered: Ways) -> Ways:
+    """Without things and situations that do not find three wrong options among things that are right elsewhere."""
+    while True:
+        left = {
+            i: [(here, where, off & answered.keys()) for here, where, off in ways if len(off & answered.keys()) >= 3] for i, ways in answered.items()
+        }
+        left = {i: ways for i, ways in left.items() if ways}
+        if left.keys() == answered.keys():
+            return left
+        answered = left
+
+
+def evenly(answered: Ways) -> dict[int, float]:
+    """How readily each thing is to be the right one, so that it is right a quarter of the times that it is offered.
+
+    It has to be wrong three times as often as right. Going from the right one to a wrong one at random, over and over, comes to each thing
+    in just these shares (the stationary distribution), which twenty steps are near enough to.
+    """
+    share = dict.fromkeys(sorted(answered), 1 / max(len(answered), 1))
+    for _ in range(20):
+        then = dict.fromkeys(share, 0.0)
+        for i, ways in answered.items():
+            for *_, off in ways:
+                for j in sorted(off):
+                    then[j] += share[i] / len(ways) / len(off)
+        share = {i: (share[i] + then[i]) / 2 for i in share}  # halfway, or it could swing for ever
+    return share
 
 
 def situated_far(view: View, rng: Random) -> Iterator[Record]:

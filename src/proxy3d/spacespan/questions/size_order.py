@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,9 +11,9 @@ from random import Random
 import numpy as np
 
 from proxy3d.spacespan.questions import words
-from proxy3d.spacespan.questions.distances import free
 from proxy3d.spacespan.questions.order import LETTERS
-from proxy3d.spacespan.questions.view import SIZES, View, shuffled
+from proxy3d.spacespan.questions.usual import MEASURES, NAMELESS, Measure
+from proxy3d.spacespan.questions.view import View, shuffled
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import RoomObject
 
@@ -28,26 +27,6 @@ FORMS = (
     "Going {by} from the {first} to the {last}, which order do these have? {options}",
     "Line these up {by}, the {first} first and the {last} at the end: {options}",
 )
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What is compared, in words, and by which factor neighbours in the order differ at least."""
-
-    by: str
-    smallest: str
-    largest: str
-    ratio: float
-    relations: tuple[str, ...]  # how a thing may be held up
-
-
-HELD = ("floor", "on", "under", "in")
-MEASURES = {
-    "height": Measure("by height", "shortest", "tallest", 1.3, HELD),
-    "longest": Measure("by the length of their longest side", "shortest", "longest", 1.3, (*HELD, "wall", "unknown")),
-    "volume": Measure("by volume", "smallest", "largest", 1.5, HELD),
-    "area": Measure("by the area that they cover, seen from above", "smallest", "largest", 1.3, HELD),
-}
 Order = tuple[int, ...]
 ORDERS: tuple[Order, ...] = tuple(permutations(range(3)))
 
@@ -71,13 +50,13 @@ def size_order(view: View, rng: Random) -> Iterator[Record]:
     things = named(view)
     asked: set[int] = set()
     for name, trio in shuffled(rng, product(MEASURES, combinations(things, 3))):
-        measure, of = MEASURES[name], SIZES[name]
+        measure = MEASURES[name]
         ids = {o.thing.id for o in trio}
-        if len(ids) < 3 or asked & ids or not all(measurable(o.thing, measure) for o in trio):
+        if len(ids) < 3 or asked & ids or not all(measure.suits(o.thing) for o in trio):
             continue
         trio = sorted(trio, key=lambda o: o.name)  # one order of names for all rooms, so that odds are worked out once
-        order = tuple(sorted(range(3), key=lambda i, trio=trio, of=of: of(trio[i].thing)))
-        sizes = [of(trio[i].thing) for i in order]
+        order = tuple(sorted(range(3), key=lambda i, trio=trio, of=measure.of: of(trio[i].thing)))
+        sizes = [measure.of(trio[i].thing) for i in order]
         if any(large < measure.ratio * small for small, large in zip(sizes, sizes[1:], strict=False)):
             continue
         usual = odds(tuple(view.usual.get((o.kind, name)) for o in trio), tuple(o.kind for o in trio), measure.ratio)
@@ -99,17 +78,9 @@ def named(view: View) -> list[Named]:
         for o in group if clear else ():
             if not any(words.near(o.colour, other.colour) for other in group if other is not o):
                 found.append(Named(f"{o.colour} {category}", category, o))
-    for x in view.unique.values() if view.room.filmed else ():
-        others = [o for o in view.shown if o is not x]
-        near = min(others, key=lambda o: math.dist(o.centre_m[:2], x.centre_m[:2]), default=None)
-        if near and near.id in view.by_id and free(view, near, x) and all(view.clearly_nearer(near, o, x) for o in others if o is not near):
-            found.append(Named(f"thing nearest to the {x.category}", "", near))
+    if view.room.filmed:
+        found += [Named(f"thing nearest to the {x}", NAMELESS, o) for x, o in view.nearest_to.items()]
     return found
-
-
-def measurable(o: RoomObject, measure: Measure) -> bool:
-    """Not what leans, nor what is flat; what hangs has a length, but taller or higher?"""
-    return o.upright and o.relation in measure.relations and o.size_m[2] >= 0.1
 
 
 @lru_cache(maxsize=100_000)

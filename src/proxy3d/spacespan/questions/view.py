@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 from random import Random
 
 from proxy3d.spacespan.questions import words
+from proxy3d.spacespan.questions.usual import usual_sizes
 from proxy3d.spacespan.record import AnswerType, Record
 from proxy3d.spacespan.room import Room, RoomObject
 from proxy3d.values import Box
@@ -21,14 +22,6 @@ BEARING_DEG = 12.0  # and two bearings that are compared differ by at least this
 # Families whose answer is wrong when the box of a target really leans; the others use centres, counts or the longest side.
 BY_UPRIGHT_BOX = ("height", "taller", "support", "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative")
 RATIO = 1.3  # two distances that are compared differ by at least this factor
-# What two things can be compared by.
-SIZES: dict[str, Callable[[RoomObject], float]] = {
-    "height": lambda o: o.size_m[2],
-    "longest": lambda o: max(o.size_m),
-    "volume": lambda o: math.prod(o.size_m),
-    "area": lambda o: o.size_m[0] * o.size_m[1],
-}
-QUANTILES = 7  # that stand for the usual sizes of a category
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class Vocabulary:
     presence: tuple[tuple[str, float], ...] = ()  # category, in what share of the rooms it is seen (rooms that leave it open aside)
     support: tuple[tuple[tuple[str, str, str], float], ...] = ()  # ("cup", "on", "table"), how readily to ask it where it is false
     colours: tuple[str, ...] = ()
-    sizes: tuple[tuple[tuple[str, str], tuple[float, ...]], ...] = ()  # (category, key of SIZES), quantiles of what is seen
+    sizes: tuple[tuple[tuple[str, str], tuple[float, ...]], ...] = ()  # (category, a measure), quantiles of what is seen; see questions.usual
 
     @staticmethod
     def of(rooms: Iterable[Room], at_least: int = 1) -> Vocabulary:
@@ -88,8 +81,21 @@ class View:
         self.several = {c: group for c, group in groups.items() if len(group) > 1}
 
     @cached_property
+    def nearest_to(self) -> dict[str, RoomObject]:
+        """For each single thing, by its category: the thing that is clearly nearest to it, where it is clearly seen and neither holds the other."""
+        found = {}
+        for x in self.unique.values():
+            others = [o for o in self.shown if o is not x]
+            near = min(others, key=lambda o: math.dist(o.centre_m[:2], x.centre_m[:2]), default=None)
+            if near is None or near.id not in self.by_id or near.id in self.chain(x) or x.id in self.chain(near):
+                continue
+            if all(self.clearly_nearer(near, o, x) for o in others if o is not near):
+                found[x.category] = near
+        return found
+
+    @cached_property
     def usual(self) -> dict[tuple[str, str], tuple[float, ...]]:
-        """What a category usually measures in the rooms of the split, as quantiles, by (category, key of SIZES)."""
+        """What a category usually measures in the rooms of the split, as quantiles, by (category, measure)."""
         return dict(self.vocabulary.sizes)
 
     @cached_property
@@ -233,21 +239,6 @@ def false_weights(views: Sequence[View]) -> dict[tuple[str, str, str], float]:
             false.update([(thing, relation), (relation, host), (thing, relation, host)])
     odds = {side: true[side] / count for side, count in false.items() if len(side) == 2}
     return {triple: odds[triple[:2]] * odds[triple[1:]] for triple in false if len(triple) == 3}
-
-
-def usual_sizes(views: Sequence[View]) -> tuple[tuple[tuple[str, str], tuple[float, ...]], ...]:
-    """Evenly spread quantiles of the sizes seen in these rooms, of categories with at least three things, and of all things under ""."""
-    of: dict[str, list[RoomObject]] = {}
-    for view in views:
-        for o in view.seen:
-            of.setdefault(o.category, []).append(o)
-            of.setdefault("", []).append(o)
-    known = []
-    for category, group in sorted(of.items()):
-        for name, size in SIZES.items() if len(group) >= 3 else ():
-            ranked = sorted(size(o) for o in group)
-            known.append(((category, name), tuple(ranked[int((i + 0.5) / QUANTILES * len(ranked))] for i in range(QUANTILES))))
-    return tuple(known)
 
 
 def local(xyz_m: Sequence[float], o: RoomObject) -> tuple[float, float]:
