@@ -132,7 +132,7 @@ def further_facts(view: View, rng: Random, o: RoomObject) -> list[Fact]:
         facts.append((HELD, {"on": o.relation, "x": host.category}))
     others = [x for x in view.shown if x is not o]
     x = min(others, key=lambda x: math.dist(x.centre_m[:2], o.centre_m[:2]), default=None)
-    if x and view.unique.get(x.category) is x and free(view, o, x) and all(view.clearly_nearer(x, other, o) for other in others if other is not x):
+    if x and view.unique.get(x.category) is x and free(view, o, x) and view.clearly_nearest(x, o):
         facts.append((NEAREST, {"x": x.category}))
     sides = [x for x in view.unique.values() if x is not o and x.id in view.bearing and abs(view.bearing[x.id] - view.bearing[o.id]) >= BEARING_DEG]
     for x in shuffled(rng, sides)[:2]:

@@ -74,6 +74,7 @@ def held(view: View, a: str, relation: str, b: str) -> bool | None:
 
 
 def coloured(view: View, category: str, colour: str) -> bool | None:
+    """Whether the one thing of a category has a colour; in doubt where another word for it is near."""
     o = view.unique.get(category)
     if o is None or not o.colour or category in words.COLOURLESS:
         return None
@@ -91,6 +92,7 @@ def nearer(view: View, x: str, a: str, b: str) -> bool | None:
 
 
 def taller(view: View, a: str, b: str) -> bool | None:
+    """Whether a is taller than b; in doubt of what hangs, lies flat or leans."""
     if not {a, b} <= view.unique.keys():
         return None
     one, other = view.unique[a], view.unique[b]
@@ -171,6 +173,7 @@ def draw_held(view: View, rng: Random) -> tuple[str, ...] | None:
 
 
 def draw_coloured(view: View, rng: Random) -> tuple[str, ...] | None:
+    """A thing and its colour as often as any colour."""
     pool = [c for c, o in view.unique.items() if o.colour and c not in words.COLOURLESS]
     if not pool or not view.vocabulary.colours:
         return None

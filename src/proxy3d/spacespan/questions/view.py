@@ -22,6 +22,7 @@ BEARING_DEG = 12.0  # and two bearings that are compared differ by at least this
 # Families whose answer is wrong when the box of a target really leans; the others use centres, counts or the longest side.
 BY_UPRIGHT_BOX = ("height", "taller", "support", "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative")
 RATIO = 1.3  # two distances that are compared differ by at least this factor
+NEXT_M = 0.12  # and what is nearest of all is ahead by this much, because a factor means little between things that touch
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,15 @@ class View:
             near = min(others, key=lambda o: math.dist(o.centre_m[:2], x.centre_m[:2]), default=None)
             if near is None or near.id not in self.by_id or near.id in self.chain(x) or x.id in self.chain(near):
                 continue
-            if all(self.clearly_nearer(near, o, x) for o in others if o is not near):
+            if self.clearly_nearest(near, x):
                 found[x.category] = near
         return found
+
+    def clearly_nearest(self, near: RoomObject, to: RoomObject) -> bool:
+        """Whether nothing that the clip shows, clearly or half, could be nearer."""
+        away = math.dist(near.centre_m[:2], to.centre_m[:2]) + NEXT_M
+        others = [o for o in self.shown if o is not near and o is not to]
+        return all(away <= math.dist(o.centre_m[:2], to.centre_m[:2]) and self.clearly_nearer(near, o, to) for o in others)
 
     @cached_property
     def usual(self) -> dict[tuple[str, str], tuple[float, ...]]:
