@@ -1,5 +1,6 @@
 """What `data make` promises of a whole data set, and what `data check-rooms`, `report` and `show` say of it; its rooms are cast, not rendered."""
 
+import hashlib
 import json
 import shutil
 import signal
@@ -80,7 +81,10 @@ def test_a_second_run_and_a_run_after_a_stop_say_the_same(made, copy):
 def test_the_hash_covers_pictures_depth_and_objects_of_every_room(made):
     facts = json.loads((made / "spacespan.json").read_text())
     assert set(facts) >= {"seed", "splits", "sha256", "version", "bank"} and set(facts["splits"]) == set(COUNTS)
-    assert all(set(split) >= {"rooms", "questions", "sha256", "rooms_sha256"} for split in facts["splits"].values())
+    for name, split in facts["splits"].items():
+        assert set(split) >= {"rooms", "questions", "sha256", "rooms_sha256", "queries", "queries_sha256"}
+        written = (made / f"{name}.queries.jsonl").read_bytes()
+        assert hashlib.sha256(written).hexdigest() == split["queries_sha256"] and written.count(b"\n") == split["queries"]
     before = shards.files_digest(made / "val" / "val-000000")
     for file in ("room.json", "color/00.jpg", "depth/01.png", "instance/02.png"):
         path = made / "val" / "val-000000" / file
@@ -141,6 +145,7 @@ DAMAGE = {
     "texture in two splits": (lambda d: edit_room(d / "val" / "val-000000", textures=[f"train-{i}" for i in range(4)]), "texture in train"),
     "seed in two splits": (lambda d: edit_room(d / "val" / "val-000000", seed=3), "seed in train and val"),
     "question about nobody's room": (lambda d: requestion(d, room_id="test-000009"), "is about a room that is not in test"),
+    "query for nobody's room": (lambda d: requery(d), "is about a room that is not in test"),
     "question about what was not filmed": (lambda d: requestion(d, targets=[99]), "asks about what was never seen"),
 }
 
@@ -177,13 +182,19 @@ def requestion(folder, **fields):
     (folder / "test.jsonl").write_text("\n".join(lines) + "\n")
 
 
+def requery(folder):
+    file = folder / "test.queries.jsonl"
+    first, *rest = file.read_text().splitlines()
+    file.write_text("\n".join([json.dumps({**json.loads(first), "rooms": ["test-000009"]}), *rest]) + "\n")
+
+
 @pytest.mark.parametrize("what", DAMAGE)
 def test_every_check_finds_what_it_is_for(copy, what):
     spoil, says = DAMAGE[what]
     spoil(copy)
     found = check_rooms(copy)
     assert found["troubles"] >= 1 and any(says in line for line in found["trouble"]), found["trouble"]
-    assert found["changed_rooms"] == (0 if "question" in what else 1)
+    assert found["changed_rooms"] == (0 if "question" in what or "query" in what else 1)
 
 
 @pytest.mark.parametrize(
@@ -193,13 +204,19 @@ def test_every_check_finds_what_it_is_for(copy, what):
         ("Is there a piano?", "no", True),
         ("Is there a piano?", "yes", False),
         ("How tall is the desk?", "0.8 m", True),
+        ("True or false: there is a piano.", "false", True),
+        ("True or false: there is a piano.", "true", False),
+        ("True or false: there is a desk or there is a piano.", "true", True),
+        ("True or false: there are more desks than pianos.", "true", True),
+        ("True or false: the desk is nearer to the desk than to the piano.", "true", False),
     ],
 )
 def test_a_question_may_name_what_nobody_saw_only_to_deny_it(question, answer, rests_on_something):
     """The piano stands in the room, behind the camera; the desk is in the picture."""
     room = plain_room(thing(1, "desk", (2, 2, 0.4)), thing(2, "piano", (4, 1, 0.5), pixels=(0, 10, 0)))
-    kind = "yes_no" if answer in ("yes", "no") else "metres"
-    record = Record("q", room.room_id, "test", "height", question, answer, kind, "piano")
+    kind = "yes_no" if answer in ("yes", "no") else "choice" if answer in ("true", "false") else "metres"
+    choices = ("true", "false") if kind == "choice" else ()
+    record = Record("q", room.room_id, "test", "height", question, answer, kind, "piano", choices=choices)
     found = list(unseen_questions({"test": {room.room_id: room}}, {"test": [record]}))
     assert (not found) == rests_on_something, found
 
@@ -251,6 +268,10 @@ def test_the_report_has_a_row_for_every_family_with_all_its_baselines(made, tmp_
     assert 0.5 in {row["chance"] for row in rows.values()}
     assert rows["ground_category"]["majority"] is None and rows["ground_category"]["prior_number_of_boxes"] is not None
     assert {row["oracle"] for row in rows.values()} == {1.0}
+    assert rows["statement"]["chance"] == rows["statement"]["majority"] == rows["statement"]["prior"] == 0.5
+    assert rows["object_caption"]["chance"] is None and rows["scene_caption"]["n"] > 0
+    queries = sum(len((made / f"{split}.queries.jsonl").read_text().splitlines()) for split in COUNTS)
+    assert rows["retrieval"]["n_all"] == queries > 0 and rows["retrieval"]["majority"] is None and 0 < rows["retrieval"]["chance"] <= 1
     assert {"commit", "machine", "data", "sample"} <= set(result["run"]) and result["seeds"] == {"rooms": 0, "questions": 0}
     assert "--force" in typed(capsys, line).err
 

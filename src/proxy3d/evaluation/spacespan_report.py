@@ -11,14 +11,14 @@ from proxy3d.errors import BadInput
 from proxy3d.evaluation.metrics.answers import VARIANT
 from proxy3d.evaluation.run import write_result
 from proxy3d.spacespan.checks import SPLITS, about, check_rooms, load_rooms
-from proxy3d.spacespan.questions import blind_report
+from proxy3d.spacespan.facts import Facts
+from proxy3d.spacespan.oracle import agrees, query_agrees
+from proxy3d.spacespan.questions import Query, blind_report, read_queries
 from proxy3d.spacespan.record import Record, make_room, read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.shards import read_shards
-from proxy3d.spacespan.solver import solve
 from proxy3d.training.recipes import data_hash, machine
 
-UNSOLVED = ("caption", "text", "hidden")  # answer types that no geometry derives, or that exact words do not compare
 NOBODY = {"n": 0, "chance": None, "majority": None, "majority_given_subject": None}
 COLUMNS = ("n", "n_all", "chance", "majority", "prior", "blind", "oracle")
 
@@ -37,6 +37,7 @@ def report(folder: Path, out: Path, *, blind_result: Path | None = None, sample:
     for split in ("train", "test"):
         if not records.get(split):
             raise BadInput(f"{folder}: no questions in {split}.jsonl; make some rooms with `proxy3d data make -o {folder}`, a few of each split")
+    rooms, queries = load_rooms(folder), {split: read_queries(folder / f"{split}.queries.jsonl") for split in SPLITS}
     make_room(out, force=force)
     checks = check_rooms(folder, sample=sample)
     summary = {
@@ -44,7 +45,7 @@ def report(folder: Path, out: Path, *, blind_result: Path | None = None, sample:
         "bytes_per_room": bytes_per_room(folder),
         "depth_consistency_m_median": checks["depth_consistency_m_median"],
         "points_in_box_min": checks["points_in_box_min"],
-        "families": families(records, load_rooms(folder), blind),
+        "families": families(records, rooms, blind) + retrieval(queries, rooms),
     }
     result = {
         "benchmark": "spacespan data",
@@ -103,11 +104,26 @@ def families(
     return rows
 
 
-def oracle(records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[str, Room]]) -> dict[str, float | None]:
-    """Share of each family's records that the independent solver answers alike, boxes by the same targets; None where it answers none of them.
+def retrieval(queries: Mapping[str, Sequence[Query]], rooms: Mapping[str, Mapping[str, Room]]) -> list[dict[str, str | int | float | None]]:
+    """The row of queries over clips, none where there are none: chance is how often a random room of the test split is one that is looked for."""
+    asked = {split: found for split, found in queries.items() if found}
+    if not asked:
+        return []
+    right = []
+    for split, found in asked.items():
+        facts = {name: Facts(room) for name, room in rooms[split].items()}
+        lexicon = tuple(sorted({thing.category for room in rooms[split].values() for thing in room.objects}))
+        right += [query_agrees(query, facts, lexicon) for query in found]
+    test = asked.get("test", [])
+    chance = sum(len(query.rooms) for query in test) / len(test) / len(rooms["test"]) if test else None
+    silent = dict.fromkeys(("majority", "prior", "prior_number_of_boxes", "blind"))
+    return [{"name": "retrieval", "n": len(test), "n_all": len(right), "chance": chance, **silent, "oracle": sum(right) / len(right)}]
 
-    A family with no answer that geometry gives, such as captions, is None; in all others a question that the solver does not understand
-    counts against it.
+
+def oracle(records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[str, Room]]) -> dict[str, float | None]:
+    """Share of each family's records on which the independent reading agrees (see spacespan.oracle); None where it agrees on none or says nothing.
+
+    A family with no answer that geometry gives, such as free text, is None; in all others a question that is not understood counts against it.
     """
     agreed: dict[str, list[bool | None]] = defaultdict(list)
     for split, asked in records.items():
@@ -118,17 +134,6 @@ def oracle(records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[
         family: None if all(verdict is None for verdict in verdicts) else sum(verdict is True for verdict in verdicts) / len(verdicts)
         for family, verdicts in agreed.items()
     }
-
-
-def agrees(record: Record, room: Room | None, lexicon: Sequence[str]) -> bool | None:
-    """Whether the solver says what the record says; None where it has nothing to say."""
-    if room is None or record.answer_type in UNSOLVED:
-        return None
-    try:
-        found = solve(record.question, room, lexicon=lexicon)
-    except BadInput:
-        return None
-    return found.answer == record.answer and (record.answer_type != "boxes" or found.targets == record.targets)
 
 
 def blind_scores(file: Path) -> dict[str, float | None]:
