@@ -65,7 +65,7 @@ class Nr3D:
         if variant not in self.variants:
             raise BadInput(f"{self.name} has no variant {variant!r}; known: {', '.join(self.variants)}")
         if variant == "m3dref" and any(e.truth.box is None for e in examples):
-            raise BadInput(f"{self.name}, m3dref: needs the boxes of all targets; expected a file *boxes*.json {{scene: {{object: box}}}} beside the table")
+            raise BadInput(f"{self.name}, m3dref: needs the box of every target; expected *boxes*.json {{scene: {{object: box}}}} beside the table")
         right = np.array([_right(e.truth, usable(found.get(e.id)), variant) for e in examples], float)
         return _grouped(examples, right)
 

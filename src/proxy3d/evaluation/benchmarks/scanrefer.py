@@ -130,7 +130,7 @@ def _example(row: Row, boxes: Mapping, proposals: Mapping, **flags: bool | None)
     scene, target, annotation = row.text("scene_id"), row.id("object_id"), row.name("ann_id")
     own = next((row.item[k] for k in ("gt_bbox", "bbox", "gt_box", "box") if row.has(k)), boxes.get((scene, target)))
     if own is None:
-        raise Unusable(f"no box for object {target} of {scene}; expected bbox in its row, or a file *boxes*.json {{scene: {{object: box}}}} beside it")
+        raise Unusable(f"no box for object {target} of {scene}; expected bbox in its row, or *boxes*.json {{scene: {{object: box}}}} beside it")
     if flags["unique"] is None and row.has("eval_type"):
         flags = {**flags, "unique": row.text("eval_type") == "unique", "unique_m3dref": row.text("eval_type") == "unique"}
     box = own if isinstance(own, Shape) else shape(own)

@@ -52,7 +52,7 @@ class VSIBench:
             "vlmevalkit": "the last number of a text counts, so that twenty-one is -1 and 1,200 is 200",
             "spatial-mllm": "tolerances in float32 and strictly below lose a step at round errors; a letter with its words is wrong",
             "spacer": "the words a and an are the number 1; minus signs are dropped",
-            "mra-11": "a wrong reading of the public code, kept to recognise it: an eleventh tolerance of 0, and three levels of direction in the mean",
+            "mra-11": "a wrong reading of the public code, kept to recognise it: an eleventh tolerance, 0, and directions thrice in the mean",
         }
 
     def examples(self, annotations: Path) -> Sequence[Example]:

@@ -18,7 +18,9 @@ ANSWER = re.compile(r"<answer>(.*?)</answer>", re.IGNORECASE | re.DOTALL)
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 ALONE = re.compile(r"(?<![A-Za-z])([A-F])(?=$|\s|[^\w\s])")  # a letter that is a word by itself, in upper case
 PHRASE = re.compile(
-    r"(?:final answer|the answer is|correct answer|answer is|answer|最终答案|正确答案|答案是|答案)\s*(?:is)?\s*[:\uff1a]?\s*[(\[{*\uff08\u3010]*\s*([A-F])\b", re.IGNORECASE
+    r"(?:final answer|the answer is|correct answer|answer is|answer|最终答案|正确答案|答案是|答案)"
+    r"\s*(?:is)?\s*[:\uff1a]?\s*[(\[{*\uff08\u3010]*\s*([A-F])\b",
+    re.IGNORECASE,
 )
 
 
