@@ -35,10 +35,10 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #e3e6ea}td:first-child,th:first-child{text-align:left}
 tr.all td{font-weight:600;border-top:2px solid #9aa3ad}.facts td{text-align:left;font-size:.85rem;color:#4a535d;overflow-wrap:anywhere}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1rem}
-.card{border:1px solid #e3e6ea;border-radius:6px;overflow:hidden}
+.cards{display:flex;flex-wrap:wrap;gap:1rem}
+.card{width:16rem;border:1px solid #e3e6ea;border-radius:6px;overflow:hidden}
 .card img{width:100%;display:block;background:#eef0f2}.card p{margin:.4rem .7rem;font-size:.88rem}.card .kind{color:#6b7580;font-size:.78rem}
-.wrong{color:#a3261b}.true{color:#1c6b37}figure{margin:1rem 0}figcaption{font-size:.85rem;color:#4a535d}svg text{font:12px system-ui,sans-serif}
+.wrong{color:#a3261b}.true{color:#1c6b37}figure{margin:1rem 0}figcaption{font-size:.85rem;color:#4a535d}svg{font:12px system-ui,sans-serif}
 """
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 COLOURS = ("#2463a8", "#c98a1b", "#8a949e", "#4b9a6a")
-LEFT, WIDTH, LINE, GAP = 150, 520, 13, 9
+LEFT, WIDTH, LINE, GAP = 170, 520, 14, 9
 
 
 def bars(names: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> str:
@@ -20,7 +20,7 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> 
     at = LEFT
     for (name, _), colour in zip(series.items(), COLOURS, strict=False):
         parts.append(f'<rect x="{at}" y="4" width="10" height="10" fill="{colour}"/><text x="{at + 15}" y="13">{escape(name)}</text>')
-        at += 40 + 7 * len(name)
+        at += 45 + 8 * len(name)
     for i, name in enumerate(names):
         top = 26 + i * group
         parts.append(f'<text x="{LEFT - 8}" y="{top + (group - GAP) / 2 + 4}" text-anchor="end">{escape(name)}</text>')
@@ -28,7 +28,7 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> 
             if (value := values[i]) is not None:
                 length = WIDTH * min(max(value, 0.0), 1.0)
                 parts.append(f'<rect x="{LEFT}" y="{top + j * LINE}" width="{length:.1f}" height="{LINE - 2}" fill="{colour}"/>')
-                parts.append(f'<text x="{LEFT + length + 4:.1f}" y="{top + j * LINE + 10}" fill="#4a535d">{100 * value:.1f}</text>')
+                parts.append(f'<text x="{LEFT + length + 4:.1f}" y="{top + j * LINE + 10}" font-size="10" fill="#4a535d">{100 * value:.1f}</text>')
     return _svg(LEFT + WIDTH + 50, height, parts)
 
 
