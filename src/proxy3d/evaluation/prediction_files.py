@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from proxy3d.errors import BadInput
@@ -31,11 +31,18 @@ def one_file(path: Path, *patterns: str) -> Path:
 
 
 def read_predictions(
-    file: Path, known: Collection[str], take: Callable[[object], object], *, ids: Sequence[str] = ("question_id", "id")
+    file: Path,
+    known: Collection[str],
+    take: Callable[[object], object],
+    *,
+    ids: Sequence[str] = ("question_id", "id"),
+    own_id: Callable[[object, object], object] = lambda key, row: key,
+    rows: Iterable[Said] | None = None,
 ) -> Predictions:
     """A file of {id: value}, a list of rows or JSON Lines, as {id: what `take` makes of the value or row}.
 
     `take` raises Unusable for what it cannot use. With no `known` ids every id is taken, which is enough to write a file in another format.
+    `own_id` makes the id of a row from the first of `ids` it has, and the row; `rows` are given where the file was read already.
 
     Raises:
         BadInput: the file cannot be read at all, holds nothing, or not a single id that is known.
@@ -51,7 +58,7 @@ def read_predictions(
         if troubles[what] <= SHOWN:
             named.append(ascii(f"{where}: {what}")[1:-1][:160])
 
-    for where, own_id, value in said(Path(file), ids):
+    for where, own_id, value in rows if rows is not None else said(Path(file), ids, own_id):
         example = example or own_id
         if own_id is None:
             trouble(str(value) if isinstance(value, Unusable) else f"row without {ids[0]}", where)
@@ -76,7 +83,7 @@ def read_predictions(
     return Predictions(found, troubles, tuple(named))
 
 
-def said(file: Path, ids: Sequence[str]) -> Iterator[Said]:
+def said(file: Path, ids: Sequence[str], own_id: Callable[[object, object], object] = lambda key, row: key) -> Iterator[Said]:
     """Every prediction of a file with where it stands; of a key that an object holds twice, both."""
     if not file.is_file():
         raise BadInput(f"{file}: no such file; expected a JSON or JSON Lines file of predictions")
@@ -84,23 +91,23 @@ def said(file: Path, ids: Sequence[str]) -> Iterator[Said]:
     if file.suffix not in (".json", ".jsonl"):
         raise BadInput(f"{file}: expected predictions as .json or .jsonl")
     if file.suffix == ".jsonl":
-        yield from (_row(where, row, ids) for where, row in lines(file))
+        yield from (_row(where, row, ids, own_id) for where, row in lines(file))
         return
     content = _pairs(file)
     if isinstance(content, Object):
-        yield from ((f"{file.name}, key {key[:60]}", key, value) for key, value in content.pairs)
+        yield from ((f"{file.name}, key {key[:60]}", str(own_id(key, value)), value) for key, value in content.pairs)
     elif isinstance(content, list):
-        yield from (_row(f"{file.name}, row {number}", row, ids) for number, row in enumerate(content, 1))
+        yield from (_row(f"{file.name}, row {number}", row, ids, own_id) for number, row in enumerate(content, 1))
     else:
         raise BadInput(f"{file}: expected {{id: answer}} or a list of rows, got {kind(content)}")
 
 
-def _row(where: str, row: object, ids: Sequence[str]) -> Said:
+def _row(where: str, row: object, ids: Sequence[str], make: Callable[[object, object], object]) -> Said:
     if isinstance(row, Unusable):
         return where, None, row
     if not isinstance(row, dict):
         return where, None, Unusable(f"expected an object, got {kind(row)}")
-    own_id = next((row[key] for key in ids if row.get(key) is not None), None)
+    own_id = make(next((row[key] for key in ids if row.get(key) is not None), None), row)
     if isinstance(own_id, bool) or not isinstance(own_id, str | int):
         return where, None, row if own_id is None else Unusable(f"{ids[0]}: expected text or a whole number, got {kind(own_id)}")
     return where, str(own_id), row
