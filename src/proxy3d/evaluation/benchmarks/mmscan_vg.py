@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.benchmarks.box_files import Said, Shape, nines, read_predictions, said, shapes, usable
+from proxy3d.evaluation.benchmarks.box_files import Said, Shape, nines, read_boxes, shapes, usable
 from proxy3d.evaluation.benchmarks.truth_files import boxes_beside
 from proxy3d.evaluation.metrics.boxes import average_precision, greedy_hits
 from proxy3d.evaluation.metrics.oriented import nine_dof_iou
@@ -60,7 +60,7 @@ class MMScanVG:
 
     def predictions(self, file: Path, examples: Sequence[Example]) -> Predictions:
         """{ID: {"boxes": [[9 numbers], ...], "scores": [...]}}; without scores the order given counts."""
-        return read_predictions(file, examples, said)
+        return read_boxes(file, examples)
 
     def score(self, examples: Sequence[Example], found: Mapping[str, object], variant: str) -> Scored:
         if variant not in self.variants:

@@ -10,7 +10,7 @@ import numpy as np
 
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.benchmarks import choosing
-from proxy3d.evaluation.benchmarks.box_files import Said, Shape, read_predictions, said, shapes, spans, usable
+from proxy3d.evaluation.benchmarks.box_files import Said, Shape, read_boxes, shapes, spans, usable
 from proxy3d.evaluation.benchmarks.truth_files import boxes_beside, proposals_beside, question_file, rows
 from proxy3d.evaluation.metrics.boxes import M3DREF, SCANREFER, assigned_f1, span_iou
 from proxy3d.evaluation.scoring import Example, Predictions, Scored
@@ -62,7 +62,7 @@ class Multi3DRefer:
 
     def predictions(self, file: Path, examples: Sequence[Example]) -> Predictions:
         """A folder with one {scene}.json of rows {ann_id, aabb} per scene, or {"scene|ann_id": [box, ...]}."""
-        return read_predictions(file, examples, said, _key)
+        return read_boxes(file, examples, own_id=_own_id)
 
     def score(self, examples: Sequence[Example], found: Mapping[str, object], variant: str) -> Scored:
         if variant not in self.variants:
@@ -117,9 +117,10 @@ def _example(row: Row, boxes: Mapping, bounds: Mapping, proposals: Mapping) -> E
     return Example(f"{scene}|{annotation}", KINDS[kind], Targets(scene, true, proposals.get(scene, ())), row.text("description"))
 
 
-def _key(row: dict) -> str | None:
-    scene, annotation = row.get("scene_id", row["_file"]), row.get("ann_id")
-    return f"{scene}|{annotation}" if isinstance(scene, str) and isinstance(annotation, str | int) else None
+def _own_id(key: object, row: object, stem: str) -> object:
+    """The key of an object, or the annotation of a scene, which the file is called after."""
+    annotation = row.get("ann_id") if isinstance(row, dict) else None
+    return f"{row.get('scene_id', stem)}|{annotation}" if isinstance(annotation, str | int) else key
 
 
 def _f1(truth: Targets, answer: Said, variant: str) -> dict[float, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.benchmarks.box_files import Said, Shape, read_predictions, said, spans, usable
+from proxy3d.evaluation.benchmarks.box_files import Said, Shape, read_boxes, spans, usable
 from proxy3d.evaluation.benchmarks.truth_files import boxes_beside, question_file, rows
 from proxy3d.evaluation.metrics.boxes import M3DREF, span_iou
 from proxy3d.evaluation.scoring import Example, Predictions, Scored
@@ -59,7 +59,7 @@ class Nr3D:
 
     def predictions(self, file: Path, examples: Sequence[Example]) -> Predictions:
         """{"1": chosen object id, ...} by the number of the row in the table, from 1; boxes for `m3dref`."""
-        return read_predictions(file, examples, said)
+        return read_boxes(file, examples)
 
     def score(self, examples: Sequence[Example], found: Mapping[str, object], variant: str) -> Scored:
         if variant not in self.variants:
@@ -74,6 +74,13 @@ class Nr3D:
 
     def upload(self, examples: Sequence[Example], found: Mapping[str, object]) -> str | None:
         return None
+
+
+@dataclass(frozen=True)
+class Sr3D(Nr3D):
+    """The same scorer for sentences that a program made."""
+
+    name: str = "sr3d"
 
 
 def _example(row: Row, boxes: Mapping[tuple[str, int], Shape]) -> Example:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.benchmarks import choosing
-from proxy3d.evaluation.benchmarks.box_files import Said, Shape, read_predictions, said, shape, spans, usable
+from proxy3d.evaluation.benchmarks.box_files import Said, Shape, read_boxes, shape, spans, usable
 from proxy3d.evaluation.benchmarks.truth_files import (
     NAMES,
     boxes_beside,
@@ -91,7 +91,7 @@ class ScanRefer:
 
     def predictions(self, file: Path, examples: Sequence[Example]) -> Predictions:
         """The benchmark's upload form, or {"scene|object|annotation": box, proposal or text}."""
-        return read_predictions(file, examples, said, _key)
+        return read_boxes(file, examples, own_id=_own_id)
 
     def score(self, examples: Sequence[Example], found: Mapping[str, object], variant: str) -> Scored:
         if variant not in self.variants:
@@ -155,9 +155,10 @@ def _matrix(key: str, value: object) -> Tensor:
     return torch.tensor([numbers(key, line, 4) for line in lines], dtype=torch.float64)
 
 
-def _key(row: dict) -> str | None:
-    parts = [row.get(k) for k in ("scene_id", "object_id", "ann_id")]
-    return "|".join(str(p) for p in parts) if all(isinstance(p, str | int) for p in parts) else None
+def _own_id(key: object, row: object, stem: str) -> object:
+    """The key of an object, or the three of the upload form."""
+    parts = [row.get(k) for k in ("scene_id", "object_id", "ann_id")] if isinstance(row, dict) else [None]
+    return "|".join(str(p) for p in parts) if all(isinstance(p, str | int) for p in parts) else key
 
 
 def _iou(truth: Target, answer: Said, variant: str) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.benchmarks.box_files import Said, Shape, nines, read_predictions, said, shape, usable
+from proxy3d.evaluation.benchmarks.box_files import Said, Shape, nines, read_boxes, shape, usable
 from proxy3d.evaluation.metrics.answers import VARIANT, right
 from proxy3d.evaluation.metrics.boxes import most_hits
 from proxy3d.evaluation.metrics.oriented import yawed_iou
@@ -47,7 +47,7 @@ class SpaceSpanFile:
 
     def predictions(self, file: Path, examples: Sequence[Example]) -> Predictions:
         """{question_id: text or boxes}, or JSON Lines with id, text and boxes."""
-        return read_predictions(file, examples, said, lambda row: row.get("question_id"))
+        return read_boxes(file, examples, ids=("question_id", "id"))
 
     def score(self, examples: Sequence[Example], found: Mapping[str, object], variant: str) -> Scored:
         if variant not in self.variants:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.benchmarks.box_files import read_predictions, said, usable
+from proxy3d.evaluation.benchmarks.box_files import read_boxes, said, usable
 from proxy3d.evaluation.benchmarks.truth_files import question_file, rows
 from proxy3d.evaluation.metrics.relative_accuracy import TOLERANCES, WITH_ZERO, mean_relative_accuracy, mean_relative_accuracy_single
 from proxy3d.evaluation.metrics.vsi_answers import READERS
@@ -72,7 +72,7 @@ class VSIBench:
 
     def predictions(self, file: Path, examples: Sequence[Example]) -> Predictions:
         """{id: text}, or rows with id and prediction."""
-        return read_predictions(file, examples, _text)
+        return read_boxes(file, examples, take=_text)
 
     def score(self, examples: Sequence[Example], found: Mapping[str, object], variant: str) -> Scored:
         if variant not in self.variants:
@@ -104,7 +104,7 @@ class VSIBench:
 def _text(value: object) -> object:
     answer = said(value)
     if answer.text is None:
-        raise ValueError("predictions without text")
+        raise Unusable("predictions without text")
     return answer
 
 
