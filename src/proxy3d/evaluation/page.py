@@ -51,7 +51,8 @@ def page(result: Mapping, answers: Sequence[Mapping] = (), rooms: Path | None = 
     families = result.get("by_family", result.get("by_type"))
     if not isinstance(families, Mapping) or "benchmark" not in result:
         raise BadInput("result: lacks benchmark, by_family or by_type; expected what `proxy3d evaluate -o FILE` or `proxy3d score --json` writes")
-    title = f"{result['benchmark']}, {result.get('split', '')} ({result.get('variant', 'no variant')})".replace(", (", " (")
+    split = f", {result['split']}" if result.get("split") else ""
+    title = f"{result['benchmark']}{split} ({result.get('variant', 'no variant')})"
     parts = [f"<h1>{escape(title)}</h1>", facts(result)]
     parts += list(evaluated(result, families)) if "by_family" in result else list(scored(result, families))
     parts += list(failed(answers, rooms)) if "by_family" in result else []

@@ -89,7 +89,7 @@ def _example(row: Row, boxes: Mapping[tuple[str, int], Shape]) -> Example:
     if not count.isdecimal() or not 0 < int(count[:9]):
         raise Unusable(f"row {row.number}: stimulus_id: expected scene-label-count-target-others")
     words = row.text("tokens") if row.has("tokens") and row.item["tokens"].strip() else row.text("utterance")
-    view = bool(FROM_A_VIEW & set(re.findall(r"[a-z']+", words.lower())))  # a Python list as text, searched and never run
+    view = bool(FROM_A_VIEW & set(re.findall(r"[a-z]+", words.lower())))  # a Python list as text, searched and never run
     truth = Choice(scene, target, int(count[:9]), int(count[:9]) <= 2, view, boxes.get((scene, target)))
     kind = f"{'easy' if truth.easy else 'hard'}, {'' if view else 'not '}from a view"
     return Example(str(row.number), kind, truth, row.text("utterance"))

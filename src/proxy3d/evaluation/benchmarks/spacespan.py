@@ -199,13 +199,13 @@ def scores(rows: Sequence[Row], train: Sequence[Record]) -> dict:
 
 
 def _words(rows: Sequence[Row], guess: Callable[[Record], tuple[str, str]]) -> dict:
-    def mean(says: Callable[[Row], str]) -> float:
-        return float(np.mean([right(says(r), r.record.answer, r.record.answer_type) for r in rows]))
+    def mean(says: Callable[[Row], str]) -> float | None:
+        return float(np.mean([right(says(r), r.record.answer, r.record.answer_type) for r in rows])) if rows else None
 
     return {
         "n": len(rows),
         "accuracy": mean(lambda r: r.text),
-        "chance": float(np.mean([r.record.chance or 0.0 for r in rows])),
+        "chance": float(np.mean([r.record.chance or 0.0 for r in rows])) if rows else None,
         "majority": mean(lambda r: guess(r.record)[0]),
         "majority_given_subject": mean(lambda r: guess(r.record)[1]),
         "blind": mean(lambda r: r.blind),
@@ -223,7 +223,7 @@ def _grounding(rows: Sequence[Row]) -> dict:
         "acc_at_025": float(np.mean(hit)) if one else None,
         "random_box_acc_at_025": float(np.mean([r.random_box for r in one])) if one else None,
         "random_object_acc_at_025": float(np.mean([r.random_object for r in one])) if one else None,
-        "f1_at_025": float(np.mean([f1_at(r.boxes, r.true_boxes, IOU) for r in rows])),
+        "f1_at_025": float(np.mean([f1_at(r.boxes, r.true_boxes, IOU) for r in rows])) if rows else None,
         "none_right": float(np.mean([not r.boxes for r in none])) if none else None,
         "many_f1_at_025": float(np.mean([f1_at(r.boxes, r.true_boxes, IOU) for r in many])) if many else None,
     }
