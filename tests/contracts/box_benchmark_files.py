@@ -65,7 +65,6 @@ def mmscan_vg(folder: Path) -> dict:
         for i, b in truth.items()
     ]
     _dump(folder, "MMScan_VG.json", {"val": rows})
-    # Boxes at one place that differ little in their turn are not each other's best: the truth wins by its order.
     return truth
 
 

@@ -37,8 +37,7 @@ def test_the_truth_scores_best_and_nothing_worst(name, variant, tmp_path):
     examples = benchmark.examples(tmp_path)
     best = benchmark.score(examples, benchmark.predictions(written(tmp_path, truth, "p.json"), examples).found, variant)
     worst = benchmark.score(examples, {}, variant)
-    limit = 100 if name != "mmscan_vg" else 60  # near copies of one box take each other's place
-    assert headline(best) and min(headline(best)) >= limit and max(headline(worst)) == 0, (best.metrics, worst.metrics)
+    assert headline(best) and min(headline(best)) == pytest.approx(100) and max(headline(worst)) == 0, (best.metrics, worst.metrics)
     assert best == benchmark.score(examples, benchmark.predictions(tmp_path / "p.json", examples).found, variant), "the same twice"
     for scored in (best, *benchmark.chance(examples, variant).values()):
         assert all(0 <= v <= 100 for v in headline(scored)) and scored.n <= len(examples)

@@ -62,7 +62,8 @@ def world(tmp_path, monkeypatch):
         (tmp_path / "rooms" / "test" / name / "color" / "00.jpg").write_bytes(b"\xff\xd8 a picture")
         shared = {"room_id": name, "split": "test", "subject": "table", "targets": (1,)}
         height = {"family": "height", "question": "How tall is the table, <b>please</b>?", "answer": "0.8 m", "answer_type": "metres"}
-        ground = {"family": "ground_category", "question": "the table", "answer": "1", "answer_type": "boxes", "boxes": (Box((0, 1, 0.4), (1, 0.6, 0.8)),)}
+        boxes = (Box((0, 1, 0.4), (1, 0.6, 0.8)),)
+        ground = {"family": "ground_category", "question": "the table", "answer": "1", "answer_type": "boxes", "boxes": boxes}
         records += [Record(f"{name}-h", **height, **shared), Record(f"{name}-g", **ground, **shared)]
     write_records(tmp_path / "rooms" / "test.jsonl", records)
     write_records(tmp_path / "rooms" / "train.jsonl", records)
