@@ -164,6 +164,7 @@ def turned(values: Iterable[float]) -> Shape:
 
 
 def box_numbers(values: list[float]) -> list[float]:
+    """Finite numbers of a box, none of them absurd. Raises Unusable."""
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         raise Unusable("boxes of another kind")
     if not all(abs(v) <= LARGEST for v in values):

@@ -54,7 +54,7 @@ def worded_number(text: str) -> float | None:
 def _words(text: str) -> tuple[int | None, float]:
     """Where the first run of number words starts, and what it says; "and" and punctuation inside it are skipped."""
     start, total, current = None, 0, 0
-    for found in re.finditer(r"[a-z]+|\d", text):
+    for found in re.finditer(r"[a-z]+", text):
         word = found[0]
         if word not in WORDS and word not in SCALES:
             if start is not None and word != "and":
