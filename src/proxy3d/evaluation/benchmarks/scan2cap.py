@@ -25,7 +25,7 @@ NOTHING = "sos eos"
 
 def bare(text: str) -> str:
     """A caption without the marks at its ends, where it has them."""
-    return re.sub(r"^\s*sos(?:\s+|$)|(?:^|\s+)eos\s*$", "", text)
+    return re.sub(r"(?:^|\s+)eos\s*$", "", re.sub(r"^\s*sos(?:\s+|$)", "", text))
 
 
 def between_marks(text: str) -> str:
