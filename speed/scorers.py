@@ -87,6 +87,13 @@ def ways(corpus: Corpus) -> dict[str, Callable[[], object]]:
     }
 
 
+def agreement(texts: list[str]) -> dict[str, int]:
+    """On how many different sentences our tokeniser gives what the Java program gives."""
+    texts = list(dict.fromkeys(texts))
+    theirs = PTBTokenizer().tokenize({n: [{"caption": text}] for n, text in enumerate(texts)})
+    return {"sentences": len(texts), "same": sum(theirs[n][0] == ptb(text) for n, text in enumerate(texts))}
+
+
 def timed(corpus: Corpus, rounds: int) -> dict[str, dict[str, float]]:
     """Median and quartiles of each way in milliseconds; the first round warms up and does not count."""
     spent: dict[str, list[float]] = {}
@@ -114,6 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     corpus: Corpus = ([answers[(n + 1) % len(answers)][0] for n in range(len(answers))], [list(own) for own in answers])
     with contextlib.redirect_stdout(io.StringIO()):  # the public scorers print as they go
         found, theirs = our_scores(tokenised(corpus)), their_scores(*java_tokens(corpus))
+        tokens = agreement([text for e in examples for text in (e.prompt, *e.truth.answers)])
         times = timed(corpus, options.rounds)
     median = {name: row["median"] for name, row in times.items()}
 
@@ -130,6 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
         },
         "milliseconds": times,
         "largest_difference": max(abs(found[name] - theirs[name]) for name in theirs),
+        "tokeniser": tokens,
         "rounds": options.rounds,
         "items": len(examples),
         "load_average": os.getloadavg()[0],

@@ -198,3 +198,31 @@ def test_any_of_ten_answers_counts_where_a_file_has_several(tmp_path):
     result = score(Request("scanqa", predicted(world, rows), annotations=world.annotations, variant="official"))
     assert (result["metrics"]["EM@1"], result["metrics"]["EM@10"]) == (0, 100)
     assert score(Request("scanqa", predicted(world, world.right), annotations=world.annotations))["metrics"]["EM@10"] is None
+
+
+def test_the_report_has_every_rule_under_every_variant_and_a_place_for_each_speed(tmp_path, capsys):
+    from proxy3d.evaluation.report import render_scorer_speed, render_variants
+    from proxy3d.evaluation.scorers_report import RULES, main
+
+    for name in ("scanqa", "sqa3d"):
+        (tmp_path / name).mkdir()
+        WRITERS[name](tmp_path / name)
+    out, speed = tmp_path / "scorers.json", tmp_path / "speed.json"
+    speed.write_text(json.dumps({"what": "boxes", "summary": {"oriented_iou_per_second": 123456.7}, "rounds": 5, "machine": "2 cores"}))
+    assert main(["--data", str(tmp_path), "--speed", str(speed), "-o", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert result["summary"]["oriented_iou_per_second"] == 123456.7 and result["summary"]["cider_speedup_without"] is None
+    assert set(result["benchmarks"]["scanqa"]["rules"]) == set(RULES) == set(result["summary"]["variants_spread"]["sqa3d"])
+    assert result["summary"]["variants_spread"]["scanqa"]["first reference, capital and full stop"]["EM@1"] == 100
+    assert {"scanqa/ScanQA_v1.0_val.json"} < set(result["inputs"]) and result["commit"]
+    text = render_variants(result)
+    assert "| empty answer | EM-R | - | - | 100.0 | 100.0 | 0.0 | 0.0 | 100.0 |" in text
+    speeds = render_scorer_speed(result)
+    assert "123,457" in speeds and "| - |" in speeds and "boxes: medians of 5 rounds" in speeds
+    for render in (render_variants, render_scorer_speed):
+        with pytest.raises(BadInput, match="scorers_report"):
+            render({"summary": {}})
+    capsys.readouterr()
+    speed.write_text("[]")
+    assert main(["--data", str(tmp_path), "--speed", str(speed), "-o", str(out)]) == 2
+    assert main(["--data", str(tmp_path / "nothing"), "-o", str(out)]) == 2 and capsys.readouterr().err.count("\n") == 2
