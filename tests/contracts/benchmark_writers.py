@@ -83,7 +83,8 @@ def scan2cap(folder: Path) -> World:
     right = {f"scene0000_00|{n}": {"caption": f"sos {text} eos", "box": [[n * 3, 0, 0], [n * 3 + 1, 1, 1]]} for n, text in enumerate(said)}
     wrong = {key: {"caption": "zebra q", "box": [[50, 50, 50], [51, 51, 51]]} for key in right}
     nan = float("nan")
-    broken = (None, 7, {"caption": "a", "box": [nan] * 6}, {"caption": "a", "iou": nan}, {"caption": "a", "box": "large"}, {"box": [0, 0, 0, 1, 1, 1]})
+    boxes = ([nan] * 6, "large", [0, 0, 0, 1, 1, -1], [[0, 0, 0], [1, 1]])
+    broken = (None, 7, *({"caption": "a", "box": box} for box in boxes), {"caption": "a", "iou": nan}, {"box": [0, 0, 0, 1, 1, 1]})
     return World(write(folder / "ScanRefer_filtered_val.json", rows), right, wrong, broken)
 
 

@@ -89,7 +89,7 @@ def test_what_is_wrong_with_predictions_is_counted_and_named(world):
         assert all("\n" not in line and line.isascii() for line in found.named)
         scored = benchmark.score(examples, found.found, benchmark.variants[-1])
         assert all(v is None or math.isfinite(v) for v in scored.metrics.values())
-    twice = f"{{{json.dumps(first)}: {json.dumps(world.right[first])}, {json.dumps(first)}: {json.dumps(world.wrong[first])}, \"\\ud800x\": 1}}"
+    twice = f'{{{json.dumps(first)}: {json.dumps(world.right[first])}, {json.dumps(first)}: {json.dumps(world.wrong[first])}, "\\ud800x": 1}}'
     found = benchmark.predictions(predicted(world, twice), examples)
     assert found.troubles == {"id given twice; the first one counts": 1, "id of no example": 1, "no prediction": len(others)}
     (value,) = found.found.values()
@@ -183,10 +183,12 @@ def test_bad_input_gives_one_line_and_status_2(change, says, tmp_path, monkeypat
 def test_an_upload_has_ten_answers_and_a_line_for_every_question(tmp_path, capsys):
     world = WRITERS["scanqa"](tmp_path)
     file = predicted(world, dict(list(world.right.items())[:2]))
-    back = typed(capsys, ["score", "scanqa", "--annotations", str(world.annotations), "--predictions", str(file), "--upload", str(tmp_path / "up.json")])
+    line = ["score", "scanqa", "--annotations", str(world.annotations), "--predictions", str(file)]
+    back = typed(capsys, [*line, "--upload", str(tmp_path / "up.json")])
     assert back.status == 0 and "3 x no prediction" in back.err
     rows = json.loads((tmp_path / "up.json").read_text())
-    assert [row["question_id"] for row in rows] == list(world.right) and all(set(row) == {"scene_id", "question_id", "answer_top10", "bbox"} for row in rows)
+    assert [row["question_id"] for row in rows] == list(world.right)
+    assert all(set(row) == {"scene_id", "question_id", "answer_top10", "bbox"} for row in rows)
     assert rows[0]["answer_top10"] == ["black"] * 10 and rows[4]["answer_top10"] == [""] * 10
     assert typed(capsys, ["score", "sqa3d", "--predictions", str(file), "--upload", str(tmp_path / "x.json")]).status == 2
     assert not (tmp_path / "x.json").exists()

@@ -125,17 +125,17 @@ def render_variants(result: Mapping) -> str:
     try:
         tables = []
         for name, part in result["benchmarks"].items():
-            variants = list(next(iter(part["rules"].values()))["variants"])
+            variants = part["order_of_variants"]
             lines = [f"`{name}`, {part['n']} questions:", "", f"| what is predicted | metric | {' | '.join(variants)} | apart |"]
             lines.append("|---" * (len(variants) + 3) + "|")
-            for rule, row in part["rules"].items():
+            for rule, row in ((rule, part["rules"][rule]) for rule in part["order_of_rules"]):
                 for metric in (m for m in SCORES if m in row["spread"]):
                     cells = [_score(row["variants"][variant].get(metric)) for variant in variants]
                     lines.append(f"| {rule} | {metric} | {' | '.join(cells)} | {row['spread'][metric]:.1f} |")
             tables.append("\n".join(lines))
         hours = ", ".join(f"{name} {part['seconds_for_one_file_under_all_variants']:.1f} s" for name, part in result["benchmarks"].items())
         about = f"All x 100. One file under all variants took {hours}, on {result['machine']}."
-    except (KeyError, TypeError, StopIteration) as error:
+    except (KeyError, TypeError) as error:
         raise BadInput(f"scorers: lacks {error}; expected what `python -m proxy3d.evaluation.scorers_report` writes") from None
     return "\n\n".join([*tables, about])
 
@@ -155,7 +155,8 @@ def render_scorer_speed(result: Mapping) -> str:
     """
     try:
         rows = [f"| {label} | {_times(key, result['summary'][key])} |" for key, label in SPEEDUPS.items()]
-        measured = [f"{part['what']}: medians of {part['rounds']} rounds in turn on {part['machine']}" for part in result["speed"] if "rounds" in part]
+        timed = [part for part in result["speed"] if "rounds" in part]
+        measured = [f"{part['what']}: medians of {part['rounds']} rounds in turn on {part['machine']}" for part in timed]
         told = [part["tokeniser"] for part in result["speed"] if "tokeniser" in part]
         measured += [f"The tokeniser gives what the Java program gives on {t['same']:,} of {t['sentences']:,} sentences of ScanQA" for t in told]
     except (KeyError, TypeError) as error:

@@ -78,7 +78,8 @@ def under_all_rules(name: str, folder: Path) -> dict:
         scores = {variant: dict(benchmark.score(examples, found, variant).metrics) for variant in benchmark.variants}
         rules[rule] = {"variants": scores, "spread": spread(scores)}
     seconds = (time.perf_counter() - started) / len(rules)
-    return {"n": len(examples), "rules": rules, "seconds_for_one_file_under_all_variants": seconds, "defects": dict(benchmark.defects)}
+    orders = {"order_of_variants": list(benchmark.variants), "order_of_rules": list(RULES)}  # results are written with sorted keys
+    return {"n": len(examples), **orders, "rules": rules, "seconds_for_one_file_under_all_variants": seconds, "defects": dict(benchmark.defects)}
 
 
 def spread(scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
