@@ -15,7 +15,8 @@ from proxy3d.evaluation.scoring import Example
 CLEANED = {
     "  The  Left.  ": "left", "a 3 chairs": "three chairs", "the the chair": "the chair", "12 oclock": "twelve o'clock", "café": "caf",
     "3:30": "three:30", "2,3": "two,three", "chair.  Table": "chair table", "it’s": "its", "a": "a", "21": "21", "tv stand": "TV stand",
-    "mat2": "mat", "no1": "no", "chair2d": "chair2d", "24": "24", "23": "twenty-three", "none": "zero", "o'  clock": "o'clock", "backwards": "backward",
+    "mat2": "mat", "no1": "no", "chair2d": "chair2d", "24": "24", "23": "twenty-three", "none": "zero", "o'  clock": "o'clock",
+    "backwards": "backward",
 }  # fmt: skip
 
 

@@ -36,13 +36,13 @@ def read_predictions(
     take: Callable[[object], object],
     *,
     ids: Sequence[str] = ("question_id", "id"),
-    own_id: Callable[[object, object], object] = lambda key, row: key,
+    make_id: Callable[[object, object], object] = lambda key, row: key,
     rows: Iterable[Said] | None = None,
 ) -> Predictions:
     """A file of {id: value}, a list of rows or JSON Lines, as {id: what `take` makes of the value or row}.
 
     `take` raises Unusable for what it cannot use. With no `known` ids every id is taken, which is enough to write a file in another format.
-    `own_id` makes the id of a row from the first of `ids` it has, and the row; `rows` are given where the file was read already.
+    `make_id` makes the id of a row from the first of `ids` it has, and the row; `rows` are given where the file was read already.
 
     Raises:
         BadInput: the file cannot be read at all, holds nothing, or not a single id that is known.
@@ -58,7 +58,7 @@ def read_predictions(
         if troubles[what] <= SHOWN:
             named.append(ascii(f"{where}: {what}")[1:-1][:160])
 
-    for where, own_id, value in rows if rows is not None else said(Path(file), ids, own_id):
+    for where, own_id, value in rows if rows is not None else said(Path(file), ids, make_id):
         example = example or own_id
         if own_id is None:
             trouble(str(value) if isinstance(value, Unusable) else f"row without {ids[0]}", where)
@@ -83,7 +83,7 @@ def read_predictions(
     return Predictions(found, troubles, tuple(named))
 
 
-def said(file: Path, ids: Sequence[str], own_id: Callable[[object, object], object] = lambda key, row: key) -> Iterator[Said]:
+def said(file: Path, ids: Sequence[str], make_id: Callable[[object, object], object] = lambda key, row: key) -> Iterator[Said]:
     """Every prediction of a file with where it stands; of a key that an object holds twice, both."""
     if not file.is_file():
         raise BadInput(f"{file}: no such file; expected a JSON or JSON Lines file of predictions")
@@ -91,13 +91,13 @@ def said(file: Path, ids: Sequence[str], own_id: Callable[[object, object], obje
     if file.suffix not in (".json", ".jsonl"):
         raise BadInput(f"{file}: expected predictions as .json or .jsonl")
     if file.suffix == ".jsonl":
-        yield from (_row(where, row, ids, own_id) for where, row in lines(file))
+        yield from (_row(where, row, ids, make_id) for where, row in lines(file))
         return
     content = _pairs(file)
     if isinstance(content, Object):
-        yield from ((f"{file.name}, key {key[:60]}", str(own_id(key, value)), value) for key, value in content.pairs)
+        yield from ((f"{file.name}, key {key[:60]}", str(make_id(key, value)), value) for key, value in content.pairs)
     elif isinstance(content, list):
-        yield from (_row(f"{file.name}, row {number}", row, ids, own_id) for number, row in enumerate(content, 1))
+        yield from (_row(f"{file.name}, row {number}", row, ids, make_id) for number, row in enumerate(content, 1))
     else:
         raise BadInput(f"{file}: expected {{id: answer}} or a list of rows, got {kind(content)}")
 

@@ -41,7 +41,7 @@ def score(request: Request) -> dict:
     benchmark = named_benchmark(request.benchmark, request.meteor)
     chosen = named_variants(benchmark, request.variant)
     if request.annotations is None and request.upload is None:
-        raise BadInput(f"--annotations is missing; expected the file of {benchmark.name}'s questions, or --upload FILE to only write predictions anew")
+        raise BadInput(f"--annotations is missing; expected the file of {benchmark.name}'s questions, or --upload FILE to only write anew")
     examples = benchmark.examples(request.annotations) if request.annotations is not None else ()
     predictions = benchmark.predictions(request.predictions, examples)
     if request.upload is not None:

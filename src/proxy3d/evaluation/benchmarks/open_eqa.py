@@ -86,7 +86,7 @@ def mark(value: object) -> float:
     if isinstance(value, dict):
         key = next((key for key in MARK_KEYS if key in value), None)
         if key is None:
-            raise Unusable(UNJUDGED)
+            raise Unusable(UNJUDGED if "answer" in value else "row without a mark")
         value = value[key]
     if value is None:
         return 0.0

@@ -25,7 +25,7 @@ NOTHING = "sos eos"
 
 def bare(text: str) -> str:
     """A caption without the marks at its ends, where it has them."""
-    return re.sub(r"^\s*sos(?:\s+|$)|(?:^|\s+)eos\s*$", "", text)
+    return re.sub(r"(?:^|\s+)eos\s*$", "", re.sub(r"^\s*sos(?:\s+|$)", "", text))
 
 
 def between_marks(text: str) -> str:
@@ -57,9 +57,7 @@ RULES: dict[str, Rule] = {
     "vgllm": Rule(lambda truth: [spaced(text) for text in truth.captions], spaced, spaced("")),
     "official-legacy": Rule(lambda truth: marked_tokens(truth, MOST_TOKENS), lambda text: " ".join(between_marks(text).split()), NOTHING, True),
     "leo": Rule(marked_tokens, lambda text: between_marks(text).replace(". ", " . "), NOTHING, predicted_only=True),
-    "chatscene": Rule(
-        lambda truth: [ptb(text) for text in marked_tokens(truth)], lambda text: ptb(between_marks(text.replace("\n", " "))), NOTHING
-    ),
+    "chatscene": Rule(lambda truth: [ptb(text) for text in marked_tokens(truth)], lambda text: ptb(between_marks(text.replace("\n", " "))), NOTHING),
 }
 DENSE = "official-2022"
 

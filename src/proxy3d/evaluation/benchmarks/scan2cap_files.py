@@ -102,7 +102,7 @@ def read_captions(file: Path, examples: Sequence[Example]) -> Predictions:
     file = Path(file)
     rows = list(said(file, ("sample_id", "id", "key", "scene_id")))
     if not any(isinstance(value, list) and own_id is not None and (own_id in scenes or not known) for _, own_id, value in rows):
-        return read_predictions(file, known, captioned, ids=("object_key", "sample_id", "key", "id", "qid"), own_id=object_key)
+        return read_predictions(file, known, captioned, ids=("object_key", "sample_id", "key", "id", "qid"), make_id=object_key)
     return read_predictions(file, {}, captioned, rows=list(spread(rows, scenes)))
 
 

@@ -15,9 +15,7 @@ NAMES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
 MeteorScorer = Callable[[Sequence[str], Sequence[Sequence[str]]], tuple[float, list[float]]]
 
 
-def caption_scores(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]], meteor: MeteorScorer | None = None
-) -> dict[str, float | None]:
+def caption_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]], meteor: MeteorScorer | None = None) -> dict[str, float | None]:
     """Scores of a corpus on the raw scale (CIDEr 0..10, all others 0..1), by the names of the contract; texts are tokenised already."""
     if not hypotheses:
         return dict.fromkeys(NAMES)

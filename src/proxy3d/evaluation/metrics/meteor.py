@@ -37,7 +37,8 @@ class Meteor:
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8", errors="replace")
         with subprocess.Popen(command, cwd=Path(self.jar).resolve().parent, **pipes) as program:
             try:
-                counts = [self._ask(program, " ||| ".join(["SCORE", *map(_line, several), _line(said)])) for said, several in zip(hypotheses, references)]
+                asked = [["SCORE", *map(_line, several), _line(said)] for said, several in zip(hypotheses, references, strict=True)]
+                counts = [self._ask(program, " ||| ".join(words)) for words in asked]
                 first = self._ask(program, " ||| ".join(["EVAL", *counts]))
                 found = [float(first), *(float(program.stdout.readline()) for _ in hypotheses)]
             except (OSError, ValueError) as error:

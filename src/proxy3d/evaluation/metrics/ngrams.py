@@ -68,15 +68,16 @@ class Ngrams:
 def _grams(first: np.ndarray, place: np.ndarray, words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """N-grams of all orders as numbers from 0 on, the order of each number, and the sentences they stand in."""
     grams, orders, places = [first], [np.zeros(words if len(first) else 0, np.int64)], [place]
-    code, total = first, words if len(first) else 0
+    start, code, total = np.arange(len(first)), first, words if len(first) else 0
     for order in range(1, ORDERS):
-        kept = place[order:] == place[: len(place) - order]
+        inside = start + order < len(first)
+        inside[inside] = place[start[inside] + order] == place[start[inside]]
+        start = start[inside]
         # Numbers of one order stay below the number of words in the corpus, so a key never overflows.
-        keys = code[: len(place) - order] * words + first[order:]
-        different, code = np.unique(keys, return_inverse=True)
-        grams.append(code[kept] + total)
+        different, code = np.unique(code[inside] * words + first[start + order], return_inverse=True)
+        grams.append(code + total)
         orders.append(np.full(len(different), order))
-        places.append(place[order:][kept])
+        places.append(place[start])
         total += len(different)
     return np.concatenate(grams), np.concatenate(orders), np.concatenate(places)
 

@@ -15,25 +15,28 @@ def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> F
 
     So two spaces in a row hold an empty word, which the COCO scorer counts (arXiv 1504.00325) and some peers' captions have.
     """
-    split: dict[str, list[str]] = {}
-    masks: dict[str, dict[str, int]] = {}
-    known: dict[tuple[str, str], float] = {}
+    known: dict[str, tuple[list[str], int, dict[str, int]]] = {}  # of each different text: its words, how many, and where each stands
     scores = np.zeros(len(hypotheses))
     for number, (said, several) in enumerate(zip(hypotheses, references, strict=True)):
-        words = split.setdefault(said, said.split(" "))
+        if said in several:
+            scores[number] = 1.0
+            continue
+        words, length, _ = known.get(said) or _enter(known, said)
         precision = recall = 0.0
         for reference in several:
-            common = known.get((said, reference))
-            meant = split.get(reference) or split.setdefault(reference, reference.split(" "))
-            if common is None:
-                where = masks.get(reference)
-                if where is None:
-                    where = masks[reference] = positions(meant)
-                common = known[said, reference] = longest_common(words, where, len(meant))
-            precision, recall = max(precision, common / len(words)), max(recall, common / len(meant))
-        if precision and recall:
+            _, most, where = known.get(reference) or _enter(known, reference)
+            if not where.keys().isdisjoint(words):
+                common = 1 if length == 1 or most == 1 else longest_common(words, where, most)
+                precision, recall = max(precision, common / length), max(recall, common / most)
+        if precision:
             scores[number] = (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
     return scores
+
+
+def _enter(known: dict[str, tuple[list[str], int, dict[str, int]]], text: str) -> tuple[list[str], int, dict[str, int]]:
+    words = text.split(" ")
+    known[text] = entry = (words, len(words), positions(words))
+    return entry
 
 
 def positions(words: Sequence[str]) -> dict[str, int]:
