@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 BETA = 1.2
+Words = tuple[list[str], int, Callable[[Sequence[str]], bool]]  # of a text: its words, how many, and whether others share none
 
 
 def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Float[np.ndarray, "N"]:
@@ -15,8 +16,9 @@ def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> F
 
     So two spaces in a row hold an empty word, which the COCO scorer counts (arXiv 1504.00325) and some peers' captions have.
     """
-    known: dict[str, tuple[list[str], int, dict[str, int]]] = {}  # of each different text: its words, how many, and where each stands
-    scores = np.zeros(len(hypotheses))
+    known: dict[str, Words] = {}
+    where: dict[str, dict[str, int]] = {}
+    scores = [0.0] * len(hypotheses)
     for number, (said, several) in enumerate(zip(hypotheses, references, strict=True)):
         if said in several:
             scores[number] = 1.0
@@ -24,18 +26,23 @@ def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> F
         words, length, _ = known.get(said) or _enter(known, said)
         precision = recall = 0.0
         for reference in several:
-            _, most, where = known.get(reference) or _enter(known, reference)
-            if not where.keys().isdisjoint(words):
-                common = 1 if length == 1 or most == 1 else longest_common(words, where, most)
-                precision, recall = max(precision, common / length), max(recall, common / most)
+            meant, most, disjoint = known.get(reference) or _enter(known, reference)
+            if disjoint(words):
+                continue
+            if length == 1 or most == 1:
+                common = 1
+            else:
+                places = where.get(reference) or where.setdefault(reference, positions(meant))
+                common = longest_common(words, places, most)
+            precision, recall = max(precision, common / length), max(recall, common / most)
         if precision:
             scores[number] = (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
-    return scores
+    return np.array(scores)
 
 
-def _enter(known: dict[str, tuple[list[str], int, dict[str, int]]], text: str) -> tuple[list[str], int, dict[str, int]]:
+def _enter(known: dict[str, Words], text: str) -> Words:
     words = text.split(" ")
-    known[text] = entry = (words, len(words), positions(words))
+    known[text] = entry = (words, len(words), set(words).isdisjoint)
     return entry
 
 
