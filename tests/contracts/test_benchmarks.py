@@ -154,7 +154,6 @@ def test_one_json_object_of_the_stated_keys(world, capsys):
     "change, says",
     [
         ({"benchmark": "scanqb"}, "known: scanqa"),
-        ({"benchmark": "spacespan"}, "proxy3d evaluate spacespan"),
         ({"--variant": "offical"}, "known: official"),
         ({"--predictions": "nothing.json"}, "no such file"),
         ({"--predictions": "p.pkl"}, "pickle"),
