@@ -5,7 +5,6 @@ Nothing heavy is imported until a verb runs, so that --help answers at once.
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from proxy3d.cli_flags import CLEAN, DEFAULT_CAPTURE, DEFAULT_SCENE, CaptureFlags, CorruptionFlags, Force, Json, SceneFlags, whole
+from proxy3d import cli_evaluation
+from proxy3d.cli_flags import CLEAN, DEFAULT_CAPTURE, DEFAULT_SCENE, CaptureFlags, CorruptionFlags, Force, Json, SceneFlags, show, whole
 from proxy3d.errors import BadInput
 
 app = App(
@@ -24,6 +24,8 @@ app = App(
 )
 data = App(name="data", help="Make, import, mix and check the rooms and questions that models are trained on.")
 app.command(data)
+app.command(cli_evaluation.evaluate)
+app.command(cli_evaluation.score)
 
 
 @app.command
@@ -130,25 +132,6 @@ def train(
 
     result = (train_blind if blind else run)(recipe, Path(rooms), Path(out), seed=seed)
     show(result, json, f"{result['weights']}: trained in {result['train_minutes']:.1f} minutes")
-
-
-@app.command
-def evaluate(
-    benchmark: str = "spacespan",
-    *,
-    rooms: Annotated[str, Parameter(help="folder made by `proxy3d data make`")] = "data/rooms",
-    split: str = "test",
-    blind: Annotated[str | None, Parameter(help="weights of the same model trained without scenes (`train first --blind`)")] = None,
-    out: Annotated[str | None, Parameter(name=["-o", "--out"], help="result file; single answers are written beside it")] = None,
-    limit: Annotated[int | None, Parameter(help="only so many rooms")] = None,
-    json: Json = False,
-    scene: SceneFlags = DEFAULT_SCENE,
-) -> None:
-    """Score a model on rooms nobody trained on, beside chance, majority, a blind model and exact geometry."""
-    from proxy3d.evaluation.run import evaluate as run
-
-    result = run(benchmark, scene.pipeline(), Path(rooms), split=split, blind=blind, out=Path(out) if out else None, limit=limit)
-    show(result, json, "\n".join(f"{k:28} {v:.3f}" if isinstance(v, float) else f"{k:28} {v}" for k, v in result["summary"].items()))
 
 
 @app.command
@@ -345,11 +328,6 @@ def box_line(box: dict) -> str:
     return f"{box['label'] or 'object'}: centre {centre}, size {size} {unit}, score {box['score']:.2f}"
 
 
-def show(result: dict, as_json: bool, text: str) -> None:
-    """One JSON object, or text for people."""
-    print(json.dumps(result, allow_nan=False) if as_json else text)
-
-
 TROUBLE = {"repeated_ids": "repeated ids", "shared_places": "places in two splits", "leaked_records": "training records of an evaluated place"}
 TYPED = {  # what a verb looks like when it is typed in full
     "encode": "proxy3d encode CAPTURE -o room.p3d",
@@ -357,6 +335,7 @@ TYPED = {  # what a verb looks like when it is typed in full
     "ground": 'proxy3d ground room.p3d "the chair"',
     "measure": "proxy3d measure room.p3d distance chair table",
     "view": "proxy3d view room.p3d -o room.html",
+    "score": "proxy3d score scanqa --annotations FOLDER --predictions answers.json --variant all",
     "data check-rooms": "proxy3d data check-rooms data/rooms",
     "data report": "proxy3d data report data/rooms -o results/spacespan.json",
     "data show": "proxy3d data show data/rooms -o sheet.png",

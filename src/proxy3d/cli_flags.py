@@ -1,7 +1,8 @@
-"""Flags that several verbs take, and what they become."""
+"""Flags that several verbs take, what they become, and how every verb prints what came back."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -110,3 +111,8 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="print exactly
 Force = Annotated[bool, Parameter(negative="", help="overwrite an existing file")]
 DEFAULT_SCENE, DEFAULT_CAPTURE = SceneFlags(), CaptureFlags()
 CLEAN = CorruptionFlags()
+
+
+def show(result: dict, as_json: bool, text: str) -> None:
+    """One JSON object, or text for people."""
+    print(json.dumps(result, allow_nan=False) if as_json else text)

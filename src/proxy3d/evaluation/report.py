@@ -113,6 +113,67 @@ def render_spacespan(result: Mapping) -> str:
     return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows, "", "".join(words)])
 
 
+SCORES = ("EM@1", "EM-R", "BLEU-4", "ROUGE-L", "CIDEr")
+
+
+def render_variants(result: Mapping) -> str:
+    """Markdown of `proxy3d.evaluation.scorers_report`: the same predictions under every variant, one table per benchmark.
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    try:
+        tables = []
+        for name, part in result["benchmarks"].items():
+            variants = part["order_of_variants"]
+            lines = [f"`{name}`, {part['n']} questions:", "", f"| what is predicted | metric | {' | '.join(variants)} | apart |"]
+            lines.append("|---" * (len(variants) + 3) + "|")
+            for rule, row in ((rule, part["rules"][rule]) for rule in part["order_of_rules"]):
+                for metric in (m for m in SCORES if m in row["spread"]):
+                    cells = [_score(row["variants"][variant].get(metric)) for variant in variants]
+                    lines.append(f"| {rule} | {metric} | {' | '.join(cells)} | {row['spread'][metric]:.1f} |")
+            tables.append("\n".join(lines))
+        hours = ", ".join(f"{name} {part['seconds_for_one_file_under_all_variants']:.1f} s" for name, part in result["benchmarks"].items())
+        about = f"All x 100. One file under all variants took {hours}, on {result['machine']}."
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"scorers: lacks {error}; expected what `python -m proxy3d.evaluation.scorers_report` writes") from None
+    return "\n\n".join([*tables, about])
+
+
+SPEEDUPS = {
+    "cider_speedup_with_java_start": "text to BLEU, ROUGE-L and CIDEr, against two Java processes and pycocoevalcap",
+    "cider_speedup_without": "tokens to BLEU, ROUGE-L and CIDEr, no tokeniser on either side",
+    "oriented_iou_per_second": "oriented boxes compared in a second",
+}
+
+
+def render_scorer_speed(result: Mapping) -> str:
+    """Markdown of what our scorers cost; a dash where a figure was not measured.
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    try:
+        rows = [f"| {label} | {_times(key, result['summary'][key])} |" for key, label in SPEEDUPS.items()]
+        timed = [part for part in result["speed"] if "rounds" in part]
+        measured = [f"{part['what']}: medians of {part['rounds']} rounds in turn on {part['machine']}" for part in timed]
+        told = [part["tokeniser"] for part in result["speed"] if "tokeniser" in part]
+        measured += [f"The tokeniser gives what the Java program gives on {t['same']:,} of {t['sentences']:,} sentences of ScanQA" for t in told]
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"scorers: lacks {error}; expected what `python -m proxy3d.evaluation.scorers_report` writes") from None
+    return "\n".join(["| what | ours |", "|---|---|", *rows, "", *(f"{line}." for line in measured)]).rstrip()
+
+
+def _times(key: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if key.endswith("per_second") else f"{value:.1f} times as fast"
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
 def _amount(key: str, value: float) -> str:
     return f"{value:.0f} MB" if key.endswith("_mb") else f"{value / 1000:.2f} s"
 
@@ -145,7 +206,9 @@ BLOCKS: Blocks = {
     "fresh clone": ("results/fresh_clone.json", render_fresh_clone),
 }
 DATA_BLOCKS: Blocks = {"spacespan": ("results/spacespan.json", render_spacespan)}
-PAGES: dict[str, Blocks] = {"README.md": BLOCKS, "docs/data.md": DATA_BLOCKS}
+SCORERS = "results/scorers.json"
+EVALUATION_BLOCKS: Blocks = {"variants": (SCORERS, render_variants), "scorer speed": (SCORERS, render_scorer_speed)}
+PAGES: dict[str, Blocks] = {"README.md": BLOCKS, "docs/data.md": DATA_BLOCKS, "docs/evaluation.md": EVALUATION_BLOCKS}
 
 
 def block(name: str, root: Path, blocks: Blocks = BLOCKS) -> str:

@@ -1,0 +1,89 @@
+"""Runs of one to four words in hypotheses and references, counted once for all scores that need them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+ORDERS = 4
+
+
+@dataclass(frozen=True)
+class Ngrams:
+    """Counts of a corpus: rows are (sentence, n-gram) pairs that occur; N items, R references in all, G different n-grams.
+
+    Sentences are numbered hypotheses first, then the references of item 0, of item 1, and so on.
+    """
+
+    items: int
+    length: Int[np.ndarray, "sentences"]  # words
+    item: Int[np.ndarray, "sentences"]
+    order: Int[np.ndarray, "G"]  # words of the n-gram, less one
+    sentence: Int[np.ndarray, "rows"]  # ascending
+    gram: Int[np.ndarray, "rows"]
+    count: Int[np.ndarray, "rows"]
+
+    @classmethod
+    def of(cls, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Ngrams:
+        """Words are what stands between blanks; tokenise first."""
+        sentences = [*hypotheses, *(sentence for several in references for sentence in several)]
+        # Split twice rather than keep ten thousand lists: those would wake Python's garbage collector, which costs more than all the rest.
+        words = "\n".join(sentences).split()
+        known = {word: number for number, word in enumerate(dict.fromkeys(words))}
+        length = np.fromiter((len(sentence.split()) for sentence in sentences), np.int64, len(sentences))
+        place = np.repeat(np.arange(len(sentences)), length)
+        first = np.fromiter(map(known.__getitem__, words), np.int64, len(words))
+        gram, order, rows = _grams(first, place, max(len(known), 1))
+        keys, count = np.unique(rows * max(len(order), 1) + gram, return_counts=True)
+        sentence, gram = np.divmod(keys, max(len(order), 1))
+        each = np.fromiter(map(len, references), np.int64, len(references))
+        item = np.concatenate([np.arange(len(hypotheses)), np.repeat(np.arange(len(references)), each)])
+        return cls(len(hypotheses), length, item, order, sentence, gram, count)
+
+    @property
+    def split(self) -> int:
+        """The first row of a reference."""
+        return int(np.searchsorted(self.sentence, self.items))
+
+    def found_in_hypothesis(self) -> tuple[Int[np.ndarray, "reference_rows"], Int[np.ndarray, "reference_rows"]]:
+        """For each row of a reference: how often its n-gram is in the item's hypothesis, and the row where (0 where it is not)."""
+        split, grams = self.split, max(len(self.order), 1)
+        said = self.sentence[:split] * grams + self.gram[:split]
+        asked = self.item[self.sentence[split:]] * grams + self.gram[split:]
+        if not len(said):
+            return np.zeros(len(asked), np.int64), np.zeros(len(asked), np.int64)
+        at = np.minimum(np.searchsorted(said, asked), len(said) - 1)
+        return np.where(said[at] == asked, self.count[at], 0), at
+
+    def item_grams(self) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"], Int[np.ndarray, "reference_rows"]]:
+        """Items and n-grams of the different pairs among all references, and for each row of a reference the pair it belongs to."""
+        grams = max(len(self.order), 1)
+        keys, pair = np.unique(self.item[self.sentence[self.split :]] * grams + self.gram[self.split :], return_inverse=True)
+        return *np.divmod(keys, grams), pair
+
+
+def _grams(first: np.ndarray, place: np.ndarray, words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """N-grams of all orders as numbers from 0 on, the order of each number, and the sentences they stand in."""
+    grams, orders, places = [first], [np.zeros(words if len(first) else 0, np.int64)], [place]
+    start, code, total = np.arange(len(first)), first, words if len(first) else 0
+    for order in range(1, ORDERS):
+        inside = start + order < len(first)
+        inside[inside] = place[start[inside] + order] == place[start[inside]]
+        start = start[inside]
+        # Numbers of one order stay below the number of words in the corpus, so a key never overflows.
+        different, code = np.unique(code[inside] * words + first[start + order], return_inverse=True)
+        grams.append(code + total)
+        orders.append(np.full(len(different), order))
+        places.append(place[start])
+        total += len(different)
+    return np.concatenate(grams), np.concatenate(orders), np.concatenate(places)
+
+
+def by_item_and_order(corpus: Ngrams, item: Int[np.ndarray, "rows"], gram: Int[np.ndarray, "rows"], value: np.ndarray) -> Float[np.ndarray, "N 4"]:
+    """Sums of values of rows, by what they are about and the order of their n-gram; `item` may number anything from 0 on."""
+    count = int(item.max()) + 1 if len(item) else 0
+    table = np.bincount(item * ORDERS + corpus.order[gram], weights=value, minlength=count * ORDERS) if count else np.zeros(0)
+    return table.reshape(count, ORDERS)
