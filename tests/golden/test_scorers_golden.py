@@ -54,6 +54,10 @@ def test_a_match_is_what_each_code_base_says(row):
     assert found[4][1] == bool(mmscan)
 
 
+def test_nothing_said_is_wrong_under_mmscan_whatever_the_reference():
+    assert all(matching.mmscan(said, ["no", "yes", "not there"]) == (False, False) for said in ("", ".", "</s>", "\n"))
+
+
 def test_the_lenient_script_takes_nothing_for_an_answer_and_two_for_another_number():
     assert matching.lenient("", ["brown"])[0] and matching.lenient("in the brown corner", ["brown chair"])[0]
     assert not matching.lenient("2", ["2"])[0] and not matching.lenient("brown chair", ["brow"])[0]

@@ -21,7 +21,6 @@ OUTSIDE = re.compile(r"[^a-zA-Z0-9,'\s:-]+")
 ARTICLES = tuple(re.compile(rf"\b{article} ([a-zA-Z]+)") for article in ("a", "an", "the"))
 BLANK = re.compile(r"\s+")
 MMSCAN_MARKS = ("ASSISTANT:", "\n", "<s>", "</s>", "<unk>", "<p>", "</p>", "<ref>", "<|endoftext|>")
-SENTINEL = "no answer was given"  # what MMScan compares in place of an empty answer; no reference says it
 
 
 @lru_cache(maxsize=1 << 16)
@@ -100,9 +99,9 @@ def chatscene_raw(said: str, references: Sequence[str]) -> Match:
 
 
 def mmscan(said: str, references: Sequence[str]) -> Match:
-    """MMScan's rule: both unmarked, cut and cleaned; an empty answer is replaced by a sentence that nothing meets."""
-    said = clean_answer(unmarked(said, 256)) or SENTINEL
-    return _equal_or_partial(said, [clean_answer(unmarked(r, 256)) for r in references])
+    """MMScan's rule: both unmarked, cut and cleaned; an empty answer is wrong."""
+    said = clean_answer(unmarked(said, 256))
+    return _equal_or_partial(said, [clean_answer(unmarked(r, 256)) for r in references]) if said else (False, False)
 
 
 def lenient(said: str, references: Sequence[str]) -> Match:
