@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,9 +22,10 @@ from cli_world import typed
 
 from cast_rooms import cast_room
 from proxy3d.errors import BadInput
+from proxy3d.evaluation import spacespan_report
 from proxy3d.spacespan.checks import check_rooms, shared, unseen_questions
 from proxy3d.spacespan.make import make_dataset
-from proxy3d.spacespan.record import Record
+from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.rooms import engines, make, shards
 from proxy3d.spacespan.rooms.photo import Corruption
 from random_rooms import plain_room, thing
@@ -254,9 +256,7 @@ def test_check_rooms_exits_by_what_it_finds(made, copy, capsys, tmp_path):
 
 
 def test_the_report_has_a_row_for_every_family_with_all_its_baselines(made, tmp_path, capsys):
-    blind = tmp_path / "first.json"
-    blind.write_text(json.dumps({"by_family": {"existence": {"blind": 0.52}, "ground_category": {"f1_at_025": 0.1}}}))
-    line = f"data report {made} -o {tmp_path}/spacespan.json --blind-result {blind}"
+    line = f"data report {made} -o {tmp_path}/spacespan.json"
     assert typed(capsys, line).status == 0
     result = json.loads((tmp_path / "spacespan.json").read_text())
     summary = result["summary"]
@@ -264,7 +264,7 @@ def test_the_report_has_a_row_for_every_family_with_all_its_baselines(made, tmp_
     assert summary["rooms_per_minute_per_core"] > 0 and 1000 < summary["bytes_per_room"] < 1e6
     rows = {row["name"]: row for row in summary["families"]}
     assert all(set(row) >= {"name", "n", "chance", "majority", "prior", "blind", "oracle"} for row in rows.values())
-    assert rows["existence"]["blind"] == 0.52 and rows["ground_category"]["blind"] is None
+    assert {row["blind"] for row in rows.values()} == {None}, "nobody was asked"
     assert 0.5 in {row["chance"] for row in rows.values()}
     assert rows["ground_category"]["majority"] is None and rows["ground_category"]["prior_number_of_boxes"] is not None
     assert {row["oracle"] for row in rows.values()} == {1.0}
@@ -276,11 +276,23 @@ def test_the_report_has_a_row_for_every_family_with_all_its_baselines(made, tmp_
     assert "--force" in typed(capsys, line).err
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"by_family": 3}', '{"by_family": {"count": {"blind": 52.0}}}'])
-def test_a_blind_result_that_is_none_is_refused(made, tmp_path, capsys, text):
-    (tmp_path / "blind.json").write_text(text)
-    back = typed(capsys, f"data report {made} -o {tmp_path}/s.json --blind-result {tmp_path}/blind.json")
-    assert back.status == 2 and "--blind-result" in back.err and "expected" in back.err and not (tmp_path / "s.json").exists()
+def test_a_blind_reader_is_asked_what_it_was_taught_and_nothing_else(made, monkeypatch):
+    def always_yes(reader, numbers, questions):
+        assert not numbers.feature.any() and not numbers.xyz_room_m.any(), "it sees nothing"
+        return SimpleNamespace(text=["yes"] * len(questions))
+
+    monkeypatch.setattr(spacespan_report, "answer_many", always_yes)
+    taught = {"run": {"settings": {"families": ["left_right", "count"]}}}
+    weights = SimpleNamespace(reader=SimpleNamespace(settings=SimpleNamespace(proxy_dim=4)), facts=taught)
+    records = read_records(made / "train.jsonl")
+    asked = [r.answer for r in records if r.family == "left_right"]
+    shares = spacespan_report.blind_shares(weights, records)
+    assert shares == {"left_right": asked.count("yes") / len(asked), "count": 0.0} and 0 < shares["left_right"] < 1
+
+
+def test_weights_that_are_none_are_refused_before_anything_is_measured(made, tmp_path, capsys):
+    back = typed(capsys, f"data report {made} -o {tmp_path}/s.json --blind {tmp_path}/gone.safetensors")
+    assert back.status == 2 and "gone.safetensors" in back.err and back.err.count("\n") == 1 and not (tmp_path / "s.json").exists()
 
 
 def test_a_contact_sheet_shows_every_kind(made, tmp_path, capsys):

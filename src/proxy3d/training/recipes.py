@@ -25,6 +25,7 @@ from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.spacespan.make import room_folders
+from proxy3d.spacespan.questions import FAMILIES, SPLIT_FAMILIES
 from proxy3d.spacespan.record import read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
@@ -43,6 +44,8 @@ FIRST_FAMILIES = (
     "existence", "support", "left_right", "nearer", "count", "distance", "nearest", "what_is_at", "height", "taller", "colour",
     "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative",
 )  # fmt: skip
+# Everything that is answered in a few words.
+WORDED_FAMILIES = (*(f for f in (*FAMILIES, *SPLIT_FAMILIES) if not f.startswith("ground_") and not f.endswith("_caption")),)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Recipe:
     adapt: AlignSettings = AlignSettings(rooms=2, questions=10, speak=True)
     looks: int = 2  # per training room; the first is the clean one
     proxies: int = 32
+    most_rooms: int | None = None  # questions of the first so many only; None = of all
     stages: tuple[Stage, ...] = (
         Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=1000, lr=1e-3, fast=("log_beta", "log_tau")),
         Stage("align", ("namer", "fusion", "pointing"), steps=2500, lr=6e-4),
@@ -69,6 +73,12 @@ class Recipe:
 RECIPES = {
     "first": Recipe(),
     "proxies": Recipe(stages=Recipe.stages[:1]),  # stage 1 alone: weights that encode and do not answer
+    # All families that words can answer, for a reader that sees nothing (`train words --blind`): what do questions give away?
+    "words": Recipe(
+        families=WORDED_FAMILIES,
+        most_rooms=700,
+        stages=(Recipe.stages[0], replace(Recipe.stages[1], steps=800), replace(Recipe.stages[2], steps=120)),
+    ),
     "tiny": Recipe(
         semantic="tiny",
         encoder=EncoderSettings(feature_dim=24, width=24, layers=1, heads=2, out_dim=16),
@@ -249,7 +259,7 @@ def questions_by_room(recipe: Recipe, questions: Path, host: LlamaHost) -> dict[
     """The questions of a records file as tokens, of the families that a recipe is asked."""
     by_room = defaultdict(list)
     for record in read_records(questions):
-        if record.family in recipe.families:
+        if record.family in recipe.families and (record.room_id in by_room or len(by_room) != recipe.most_rooms):
             by_room[record.room_id].append(as_question(record, host))
     return by_room
 
@@ -291,10 +301,14 @@ def looks_at(recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, index
 
 def rooms_without_scenes(recipe: Recipe, questions: Path, host: LlamaHost) -> list[RoomOfQuestions]:
     """The same questions, and nothing to look at."""
-    k, d = recipe.proxies, recipe.reader.proxy_dim
-    nothing = SceneNumbers(torch.zeros(k, d), torch.zeros(k, PLACE_DIM), torch.zeros(k, 3), torch.zeros(VIEWER_DIM))
-    lesson = RoomLesson(nothing, torch.zeros(k, 1), torch.zeros(k, 1), torch.zeros(1, 6), torch.zeros(1, dtype=torch.long))
+    nothing, none = no_scene(recipe.proxies, recipe.reader.proxy_dim), torch.zeros(recipe.proxies, 1)
+    lesson = RoomLesson(nothing, none, none, torch.zeros(1, 6), torch.zeros(1, dtype=torch.long))
     return [RoomOfQuestions([lesson], mine, torch.tensor([-1])) for _, mine in sorted(questions_by_room(recipe, questions, host).items())]
+
+
+def no_scene(proxies: int, dim: int) -> SceneNumbers:
+    """What a blind reader is shown: so many proxies, all zeros."""
+    return SceneNumbers(torch.zeros(proxies, dim), torch.zeros(proxies, PLACE_DIM), torch.zeros(proxies, 3), torch.zeros(VIEWER_DIM))
 
 
 def data_hash(rooms: Path) -> dict:
