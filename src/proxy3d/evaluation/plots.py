@@ -54,3 +54,27 @@ def histogram(values: Sequence[float], *, low: float = -1.0, high: float = 1.0, 
 
 def _svg(width: float, height: float, parts: Sequence[str]) -> str:
     return f'<svg viewBox="0 -8 {width:.0f} {height + 8:.0f}" width="{width:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+
+
+def curves(counts: Sequence[int], series: Mapping[str, Sequence[float]], *, x_name: str, y_name: str, bold: str = "") -> str:
+    """Shares from 0 to 1 over counts that double: a line per series, its name at its end, the bold one thick."""
+    tall, left, parts = 300, 46, []
+    step = WIDTH / max(len(counts) - 1, 1)
+    for tick in range(0, 101, 20):
+        y = 10 + tall * (1 - tick / 100)
+        parts.append(f'<line x1="{left}" y1="{y:.0f}" x2="{left + WIDTH}" y2="{y:.0f}" stroke="#e3e6ea"/>')
+        parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{tick}</text>')
+    for i, count in enumerate(counts):
+        parts.append(f'<text x="{left + i * step:.0f}" y="{tall + 26}" text-anchor="middle">{count}</text>')
+    parts.append(f'<text x="{left + WIDTH / 2}" y="{tall + 44}" text-anchor="middle">{escape(x_name)}</text>')
+    parts.append(f'<text x="{left}" y="0">{escape(y_name)}, per cent</text>')
+    placed: list[float] = []
+    for number, (name, values) in enumerate(sorted(series.items(), key=lambda item: -item[1][-1])):
+        colour = COLOURS[0] if name == bold else f"hsl({(number * 67) % 360} 35% 50%)"
+        points = " ".join(f"{left + i * step:.1f},{10 + tall * (1 - value):.1f}" for i, value in enumerate(values))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{3 if name == bold else 1.4}"/>')
+        y = max(10 + tall * (1 - values[-1]), *(other + 13 for other in placed)) if placed else 10 + tall * (1 - values[-1])
+        placed.append(y)
+        weight = ' font-weight="bold"' if name == bold else ""
+        parts.append(f'<text x="{left + WIDTH + 8}" y="{y + 4:.1f}" fill="{colour}"{weight}>{escape(name)}</text>')
+    return _svg(left + WIDTH + 240, max(tall + 50, *placed, 0), parts)

@@ -61,6 +61,11 @@ def sight(room: Room, patches: RoomPatches, encoder: ProxyEncoder | None, sensor
     return Sight(room, points, patches.instance, patches.room_from_world)
 
 
+def labelled(view: Sight) -> Sight:
+    """The same points with their true objects as masks: what a perfect mask model would say."""
+    return replace(view, points=replace(view.points, label=view.instance))
+
+
 def _through(patches: RoomPatches, sensor: Sensor, worse: torch.Generator) -> RoomPatches:
     origin = patches.camera_room_m[patches.frame]
     bias = torch.randn(len(patches.camera_room_m), generator=worse)[patches.frame] * sensor.noise / 3
