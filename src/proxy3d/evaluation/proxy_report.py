@@ -97,7 +97,8 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms) -> list[dict]:
             views = [sight(room, patches, encoder, sensor, seed=seed) for room, patches in zip(data.rooms, data.patches, strict=True)]
             for rival in (r for r in rivals() if r.learned == (one is not None)):
                 for n in COUNTS if sensor == Sensor() else SENSOR_COUNTS:
-                    found[rival, sensor, n].append(grouped_by(rival, one or weights[0], views, n, steadiness=sensor == Sensor() and n in SENSOR_COUNTS))
+                    steady = sensor == Sensor() and n in SENSOR_COUNTS
+                    found[rival, sensor, n].append(grouped_by(rival, one or weights[0], views, n, steadiness=steady))
                 print(f"{rival.label}, {sensor}: {mean_recall(found[rival, sensor, 32][-1]):.3f} at 32", file=sys.stderr, flush=True)
     return [
         {"clusterer": rival.name, "features": "learned" if rival.learned else "frozen", "n": n, **sensor.__dict__, **interval(seeds)}
