@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from proxy3d.spacespan import questions
 from proxy3d.spacespan.oracle import agrees
 from proxy3d.spacespan.questions import FAMILIES, Vocabulary, ask_about, balance, blind_report, words
+from proxy3d.spacespan.questions.usual import usual_choice
 from random_rooms import plain_room, random_room, thing
 
 
@@ -158,6 +159,16 @@ def test_balancing_evens_out_counts_and_which_option_wins(records):
     (_, most), (_, second), *_ = counts.most_common()
     assert most <= max(0.34 * counts.total(), second) + 1
     assert leaning(kept, "taller") < 0.2 * leaning(records, "taller") and leaning(kept, "nearer") < 0.2 * leaning(records, "nearer")
+
+
+def test_knowing_how_tall_things_usually_are_does_not_help():
+    rooms = [random_room(seed) for seed in range(300)]
+    vocabulary = Vocabulary.of(rooms)
+    usual = usual_choice(vocabulary)
+    asked = [r for room in rooms for r in ask_about(room, rng_seed=2, per_family=2, vocabulary=vocabulary) if r.family == "taller"]
+    kept = [r for r in balance(asked, 0, usual) if usual(r)]
+    right = sum(usual(r) == r.answer for r in kept)
+    assert len(kept) >= 30 and abs(2 * right - len(kept)) <= max(1, 0.5 * len(kept) ** 0.5)
 
 
 def leaning(records, family):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy3d.spacespan.questions import Vocabulary, ask_about, ask_across, ask_queries, balance
+from proxy3d.spacespan.questions.usual import usual_choice
 from proxy3d.spacespan.record import write_records
 from proxy3d.spacespan.room import Room
 
@@ -67,7 +68,7 @@ def write_questions(out: Path, split: str, count: int, *, seed: int, per_family:
     vocabulary = Vocabulary.of(rooms, 3 if count >= 50 else 1)
     records = [r for room in rooms for r in ask_about(room, rng_seed=seed, per_family=per_family, vocabulary=vocabulary)]
     # Twins are even as they are; balanced with the others, one could go without the other.
-    records = balance(records, seed) + ask_across(rooms, rng_seed=seed, per_family=per_family, vocabulary=vocabulary)
+    records = balance(records, seed, usual_choice(vocabulary)) + ask_across(rooms, rng_seed=seed, per_family=per_family, vocabulary=vocabulary)
     queries = ask_queries(rooms, rng_seed=seed, vocabulary=vocabulary)
     write_records(out / f"{split}.jsonl", records)
     write_records(out / f"{split}.queries.jsonl", queries)

@@ -20,12 +20,13 @@ LEANING = ("support",)  # here for every thing and every host as well
 OPEN_SHARE = {"count": (0.34, 0.5), "colour": (0.2, 0.34), "what_is_at": (0.1, 0.25)}
 
 
-def balance(records: Sequence[Record], seed: int = 0) -> list[Record]:
+def balance(records: Sequence[Record], seed: int = 0, usual: Callable[[Record], str | None] = lambda record: None) -> list[Record]:
     """A subset, in the same order, in which the words of a question say as little as possible about its answer.
 
-    Yes and no: even in all and, but for SYMMETRIC families, for every subject ("sofa"). Choices: every option wins as often as it is worth, for
-    every thing it is compared for, up to what chance explains. Counts, colours and categories: no answer takes more than OPEN_SHARE
-    of its family nor of its subject, unless the next one is as frequent. Metres and boxes stay as they are. Deterministic.
+    Yes and no: even in all and, but for SYMMETRIC families, for every subject ("sofa"). Choices: every option wins as often as it is worth, in
+    all and for every thing it is compared for, and so does what `usual` says that somebody would choose who knows furniture and sees no
+    room. Counts, colours and categories: no answer takes more than OPEN_SHARE of its family nor of its subject, unless the next one is as
+    frequent. Metres and boxes stay as they are. Deterministic.
     Balance each split by itself: balanced together, what one split has too many of the other has too few of.
     """
     rng = Random(seed)
@@ -35,11 +36,11 @@ def balance(records: Sequence[Record], seed: int = 0) -> list[Record]:
         rng.shuffle(group)
         kind = records[group[0]].answer_type
         if family in LEANING:
-            group = even_hints(group, records)
+            group = even_hints(group, records, usual)
         if kind == "yes_no":
             group = even_answers(group, records)
         elif kind == "choice":
-            group = even_hints(group, records)
+            group = even_hints(group, records, usual)
         elif family in OPEN_SHARE:
             of_family, of_subject = OPEN_SHARE[family]
             group = capped(group, records, lambda r: r.subject, of_subject)
@@ -58,36 +59,46 @@ def even_answers(group: list[int], records: Sequence[Record]) -> list[int]:
     return [i for i in group if i in kept]
 
 
-def hints(record: Record) -> dict[str, float]:
+def hints(record: Record, usual: str | None = None) -> dict[str, float]:
     """What a record says for (+) or against (-) each thing that a blind reader could lean on.
 
-    Of a choice: each option, given what it is compared for. Of "cup on table": "cup on" and "on table".
+    Of a choice: each option, by itself and given what it is compared for, and what usually is so. Of "cup on table": "cup on" and "on table".
     """
     if record.answer_type == "yes_no":
         words = re.split(r" (?=(?:on|in|under) )|(?<= on) |(?<= in) |(?<= under) ", record.subject)
         return {hint: 1.0 if record.answer == "yes" else -1.0 for hint in (" ".join(words[:2]), " ".join(words[1:]))}
     others = 1 / max(len(record.choices) - 1, 1)
-    return {f"{record.subject}: {c}": 1.0 if c == record.answer else -others for c in record.choices}
+    worth = {c: 1.0 if c == record.answer else -others for c in record.choices}
+    return {
+        **{f"{record.subject}: {c}": value for c, value in worth.items()},
+        **{f"{c}, whatever it is compared for": value for c, value in worth.items()},
+        **({"the usual one": worth[usual]} if usual in worth else {}),
+    }
 
 
-def even_hints(group: list[int], records: Sequence[Record]) -> list[int]:
-    """Drop, one at a time, the record whose loss helps most, until no loss helps.
+def allowed(n: int) -> float:
+    """By how much a hint may lean that n records hold: one record, or half of what fair coins do where that is more.
 
-    A hint may lean by as much as the square root of the number of its records, because fair coins do; the cost is the sum of squares of what
-    goes beyond.
+    All of what coins do would be too much: the sign of what is left is that of furniture, and the same in every split.
     """
+    return max(1.0, 0.5 * n**0.5) if n else 0.0
+
+
+def even_hints(group: list[int], records: Sequence[Record], usual: Callable[[Record], str | None] = lambda record: None) -> list[int]:
+    """Drop, one at a time, the record whose loss helps most, until no loss helps; the cost is the sum of squares of what leans beyond `allowed`."""
+    said = {i: hints(records[i], usual(records[i])) for i in group}
     total: dict[str, float] = defaultdict(float)
     holders: dict[str, set[int]] = defaultdict(set)
     for i in group:
-        for hint, value in hints(records[i]).items():
+        for hint, value in said[i].items():
             total[hint] += value
             holders[hint].add(i)
 
     def gain(i: int) -> float:
         saved = 0.0
-        for hint, value in hints(records[i]).items():
+        for hint, value in said[i].items():
             n = len(holders[hint])
-            saved += max(abs(total[hint]) - n**0.5, 0) ** 2 - max(abs(total[hint] - value) - (n - 1) ** 0.5, 0) ** 2
+            saved += max(abs(total[hint]) - allowed(n), 0) ** 2 - max(abs(total[hint] - value) - allowed(n - 1), 0) ** 2
         return saved
 
     place = {i: n for n, i in enumerate(group)}
@@ -99,10 +110,10 @@ def even_hints(group: list[int], records: Sequence[Record]) -> list[int]:
         if gains.get(worst) != -negative:
             continue
         del gains[worst]
-        for hint, value in hints(records[worst]).items():
+        for hint, value in said[worst].items():
             total[hint] -= value
             holders[hint].discard(worst)
-        for i in sorted({i for hint in hints(records[worst]) for i in holders[hint]}):
+        for i in sorted({i for hint in said[worst] for i in holders[hint]}):
             gains[i] = gain(i)
             heapq.heappush(queue, (-gains[i], -place[i], i))
     return [i for i in group if i in gains]

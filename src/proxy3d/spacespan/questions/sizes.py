@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import combinations
 from random import Random
 
 from proxy3d.spacespan.questions.view import View, one_decimal, shuffled
 from proxy3d.spacespan.record import Record
+from proxy3d.spacespan.room import RoomObject
 
 TALLER_RATIO = 1.2
 HEIGHT = (
@@ -68,8 +70,15 @@ def height(view: View, rng: Random) -> Iterator[Record]:
 def taller(view: View, rng: Random) -> Iterator[Record]:
     """Which is taller, the fridge or the desk? Own heights, by a factor of 1.2; without what hangs (taller or higher?) or is flat."""
     standing = [o for o in view.unique.values() if o.relation in ("floor", "on", "under", "in") and o.size_m[2] >= 0.1]
-    # Pairs of like height first: between a wardrobe and a cup the words alone decide, and balancing would drop the question again.
-    pairs = sorted(combinations(shuffled(rng, standing), 2), key=lambda pair: ratio(*pair) + 0.5 * rng.random())
+    usual = {kind: sizes[len(sizes) // 2] for (kind, name), sizes in view.usual.items() if name == "height"}
+
+    def guessable(pair: tuple[RoomObject, RoomObject]) -> bool:
+        low, high = sorted(pair, key=lambda o: o.size_m[2])
+        return usual.get(low.category, 0) <= usual.get(high.category, math.inf)
+
+    # First what usual heights get wrong, then pairs of like height: between a wardrobe and a cup the words alone decide, and balancing
+    # would drop the question again.
+    pairs = sorted(combinations(shuffled(rng, standing), 2), key=lambda pair: (guessable(pair), ratio(*pair) + 0.5 * rng.random()))
     for pair in (pair for pair in pairs if ratio(*pair) >= TALLER_RATIO):
         a, b = shuffled(rng, pair)
         tall = max(pair, key=lambda o: o.size_m[2])

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from proxy3d.spacespan.room import RoomObject
 
 if TYPE_CHECKING:
-    from proxy3d.spacespan.questions.view import View
+    from proxy3d.spacespan.questions.view import View, Vocabulary
+    from proxy3d.spacespan.record import Record
 
 QUANTILES = 9  # that stand for the usual sizes of a kind
 LEAST = 3  # things of a kind, from which on it has usual sizes
@@ -56,3 +57,14 @@ def usual_sizes(views: Sequence[View]) -> tuple[tuple[tuple[str, str], tuple[flo
             if len(ranked) >= LEAST:
                 known.append(((kind, name), tuple(ranked[int((i + 0.5) / QUANTILES * len(ranked))] for i in range(QUANTILES))))
     return tuple(known)
+
+
+def usual_choice(vocabulary: Vocabulary) -> Callable[[Record], str | None]:
+    """What somebody would choose who knows how large things usually are in these rooms; None where that does not help."""
+    heights = {kind: sizes[QUANTILES // 2] for (kind, name), sizes in vocabulary.sizes if name == "height"}
+
+    def choose(record: Record) -> str | None:
+        known = [heights.get(choice) for choice in record.choices] if record.family == "taller" else [None]
+        return None if None in known else record.choices[known.index(max(known))]
+
+    return choose
