@@ -76,8 +76,8 @@ RECIPES = {
     # All families that words can answer, for a reader that sees nothing (`train words --blind`): what do questions give away?
     "words": Recipe(
         families=WORDED_FAMILIES,
-        most_rooms=700,
-        stages=(Recipe.stages[0], replace(Recipe.stages[1], steps=800), replace(Recipe.stages[2], steps=120)),
+        most_rooms=500,
+        stages=(Recipe.stages[0], replace(Recipe.stages[1], steps=600), replace(Recipe.stages[2], steps=100)),
     ),
     "tiny": Recipe(
         semantic="tiny",
