@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from random import Random
 
-from proxy3d.spacespan.questions.view import View, one_decimal, shuffled
+from proxy3d.spacespan.questions.view import View, alternating, one_decimal, shuffled
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import RoomObject
 
@@ -76,10 +76,11 @@ def taller(view: View, rng: Random) -> Iterator[Record]:
         low, high = sorted(pair, key=lambda o: o.size_m[2])
         return usual.get(low.category, 0) <= usual.get(high.category, math.inf)
 
-    # First what usual heights get wrong, then pairs of like height: between a wardrobe and a cup the words alone decide, and balancing
-    # would drop the question again.
-    pairs = sorted(combinations(shuffled(rng, standing), 2), key=lambda pair: (guessable(pair), ratio(*pair) + 0.5 * rng.random()))
-    for pair in (pair for pair in pairs if ratio(*pair) >= TALLER_RATIO):
+    # Pairs of like height first, and what usual heights get right in turn with what they get wrong: between a wardrobe and a cup the words
+    # alone decide, and balancing would drop the question again.
+    pairs = sorted(combinations(shuffled(rng, standing), 2), key=lambda pair: ratio(*pair) + 0.5 * rng.random())
+    pairs = [pair for pair in pairs if ratio(*pair) >= TALLER_RATIO]
+    for pair in alternating(rng, [p for p in pairs if guessable(p)], [p for p in pairs if not guessable(p)]):
         a, b = shuffled(rng, pair)
         tall = max(pair, key=lambda o: o.size_m[2])
         text = rng.choice(TALLER).format(a=a.category, b=b.category)
