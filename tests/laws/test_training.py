@@ -120,7 +120,9 @@ def test_what_is_seen_from_the_start_turns_with_the_viewer():
 
 
 @pytest.mark.slow
-def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path):
+def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path, monkeypatch):
+    from proxy3d.evaluation import proxy_report
+    from proxy3d.evaluation.proxy_tables import render_proxies
     from proxy3d.evaluation.run import evaluate
     from proxy3d.pipeline import Pipeline
     from proxy3d.presets import preset
@@ -150,3 +152,7 @@ def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path
     result = evaluate("spacespan", pipeline, tmp_path / "rooms", blind=blind["weights"], out=tmp_path / "r.json")
     wanted = ("accuracy", "majority", "blind", "oracle", "acc_at_025", "random_box_acc_at_025", "train_minutes")
     assert all(isinstance(result["summary"][key], float) for key in wanted) and result["summary"]["oracle"] > 0.99
+    monkeypatch.setattr(proxy_report, "COUNTS", (4, 16, 32))
+    monkeypatch.setattr(proxy_report, "SENSORS", (proxy_report.Sensor(noise=0.05),))
+    found = proxy_report.report(tmp_path / "rooms", [made["weights"]], tmp_path / "proxies.json")
+    assert 0 <= found["summary"]["object_recall_at_32"] <= 1 and found["rooms"] == 2 and "soft_kmeans" in render_proxies(found)

@@ -62,7 +62,8 @@ def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test
     if not weights:
         raise BadInput("no weights; expected one file per seed, made by `proxy3d train proxies --seed S -o runs/out/proxies-S`")
     started, loaded = time.monotonic(), [load_weights(name) for name in weights]
-    data = load_rooms(Path(rooms) / split, Path(rooms) / ".patches" / "efficientnet_lite0", SEMANTIC["efficientnet_lite0"]())
+    semantic = loaded[0].facts.get("run", {}).get("settings", {}).get("semantic", "efficientnet_lite0")
+    data = load_rooms(Path(rooms) / split, Path(rooms) / ".patches" / semantic, SEMANTIC[semantic]())
     data = TrainingRooms(data.rooms[:limit], data.patches[:limit], data.categories)
     rows = all_rows(loaded, data)
     result = {

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.proxy_tables import plot_proxies, render_proxies
 
 ANSWERS = {"accuracy": "with proxies", "blind": "blind", "majority": "majority", "oracle": "oracle"}
 BOXES = {"acc_at_025": "Acc@0.25", "random_box_acc_at_025": "random box"}
@@ -208,7 +209,14 @@ BLOCKS: Blocks = {
 DATA_BLOCKS: Blocks = {"spacespan": ("results/spacespan.json", render_spacespan)}
 SCORERS = "results/scorers.json"
 EVALUATION_BLOCKS: Blocks = {"variants": (SCORERS, render_variants), "scorer speed": (SCORERS, render_scorer_speed)}
-PAGES: dict[str, Blocks] = {"README.md": BLOCKS, "docs/data.md": DATA_BLOCKS, "docs/evaluation.md": EVALUATION_BLOCKS}
+PROXIES_BLOCKS: Blocks = {"proxies": ("results/proxies.json", render_proxies)}
+PAGES: dict[str, Blocks] = {
+    "README.md": BLOCKS,
+    "docs/data.md": DATA_BLOCKS,
+    "docs/proxies.md": PROXIES_BLOCKS,
+    "docs/evaluation.md": EVALUATION_BLOCKS,
+}
+PLOTS = {"docs/proxies.svg": ("results/proxies.json", plot_proxies)}
 
 
 def block(name: str, root: Path, blocks: Blocks = BLOCKS) -> str:
@@ -249,6 +257,9 @@ def main(arguments: list[str]) -> int:
             raise BadInput(f"{root / 'README.md'}: no such file; type this in the root of a checkout")
         for page in (name for name in PAGES if (root / name).is_file()):
             (root / page).write_text(filled((root / page).read_text(encoding="utf-8"), root, page), encoding="utf-8")
+        for picture, (file, draw) in PLOTS.items():
+            if (root / file).is_file():
+                (root / picture).write_text(draw(json.loads((root / file).read_text(encoding="utf-8"))), encoding="utf-8")
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2

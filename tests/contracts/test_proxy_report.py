@@ -1,0 +1,55 @@
+"""What is said of proxies on a page is what the result holds, and a result without its figures is refused."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import xml.etree.ElementTree
+
+import pytest
+
+from proxy3d.errors import BadInput
+from proxy3d.evaluation.proxy_report import TRUE_MASKS, summary
+from proxy3d.evaluation.proxy_tables import plot_proxies, render_proxies
+
+
+def figure(mean):
+    return {"mean": mean, "low": mean - 0.01, "high": mean + 0.01}
+
+
+def row(clusterer, features, n, noise, missing):
+    recall = {"soft_kmeans": 0.9, "voxel": 0.5, TRUE_MASKS: 1.0}[clusterer] - (0.2 if n == 16 else 0.0) - noise
+    figures = {"recall": recall, "small_recall": recall - 0.1, "purity": 0.95, "box_iou": 0.3}
+    return {"clusterer": clusterer, "features": features, "n": n, "noise": noise, "missing": missing, **{k: figure(v) for k, v in figures.items()}}
+
+
+@pytest.fixture
+def result():
+    ways = [("soft_kmeans", "learned"), ("voxel", "frozen"), (TRUE_MASKS, "learned")]
+    rows = [row(*way, n, noise, 0.0) for way, n, noise in itertools.product(ways, (16, 32), (0.0, 0.05))]
+    return {"rows": rows, "summary": summary(rows), "rooms": 7, "seeds": [0, 1, 2], "run": {"machine": "a machine"}}
+
+
+def test_the_summary_is_ours_beside_the_best_rival_and_true_masks_are_no_rival(result):
+    assert result["summary"]["object_recall_at_32"] == 0.9 and result["summary"]["best_rival_recall_at_32"] == 0.5
+    assert result["summary"]["best_rival_at_32"] == "voxel, frozen" and result["summary"]["object_recall_at_32_with_5_per_cent_noise"] == 0.85
+
+
+def test_the_page_shows_every_clusterer_and_every_sensor_with_intervals(result):
+    text = render_proxies(result)
+    assert "| **soft_kmeans, learned features** | 90.0 (89.0 to 91.0) | 80.0 (79.0 to 81.0) |" in text
+    assert "| 5% noise | 65.0 (64.0 to 66.0) | 85.0 (84.0 to 86.0) |" in text and "over 7 rooms and 3 seeds of the encoder; a machine" in text
+
+
+def test_the_plot_is_one_picture_with_a_line_for_each(result):
+    picture = xml.etree.ElementTree.fromstring(plot_proxies(result))
+    lines = [e for e in picture.iter() if e.tag.endswith("polyline")]
+    assert len(lines) == 3 and sum(e.attrib["stroke-width"] == "3" for e in lines) == 1
+
+
+@pytest.mark.parametrize("lacking", ["rows", "rooms", "seeds", "run"])
+def test_a_result_without_its_figures_is_refused(result, lacking):
+    broken = copy.deepcopy(result)
+    del broken[lacking]
+    with pytest.raises(BadInput, match="lacks"):
+        render_proxies(broken)
