@@ -34,7 +34,7 @@ def encode(
     /,
     *,
     out: Annotated[str, Parameter(name=["-o", "--out"])],
-    form: Literal["float32", "float16", "int8"] = "float16",
+    form: Literal["float32", "float16", "int8", "int4"] = "float16",
     preview: Annotated[bool, Parameter(negative="", help="keep a thinned cloud and thumbnails for `view`")] = False,
     force: Force = False,
     json: Json = False,
@@ -195,7 +195,7 @@ def data_report(
     /,
     *,
     out: Annotated[str, Parameter(name=["-o", "--out"])] = "results/spacespan.json",
-    blind_result: Annotated[str | None, Parameter(help="result file of an evaluation whose by_family holds blind")] = None,
+    blind: Annotated[str | None, Parameter(help="weights of a reader that saw no scenes (`train words --blind`)")] = None,
     sample: Annotated[int, Parameter(help="rooms of each split whose pictures are measured")] = 100,
     force: Force = False,
     json: Json = False,
@@ -204,7 +204,7 @@ def data_report(
     from proxy3d.evaluation.spacespan_report import family_lines
     from proxy3d.evaluation.spacespan_report import report as run
 
-    result = run(Path(folder), Path(out), blind_result=Path(blind_result) if blind_result else None, sample=sample, force=force)
+    result = run(Path(folder), Path(out), blind=blind, sample=sample, force=force)
     facts = [f"{key:28} {value}" for key, value in result["summary"].items() if key != "families"]
     show(result, json, "\n".join([*facts, "", *family_lines(result["summary"]["families"])]))
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from proxy3d.cli_flags import DEFAULT_SCENE, Force, Json, SceneFlags, show
+from proxy3d.errors import BadInput
 
 
 def evaluate(
@@ -19,13 +20,23 @@ def evaluate(
     blind: Annotated[str | None, Parameter(help="weights of the same model trained without scenes (`train first --blind`)")] = None,
     out: Annotated[str | None, Parameter(name=["-o", "--out"], help="result file; single answers are written beside it")] = None,
     limit: Annotated[int | None, Parameter(help="only so many rooms")] = None,
+    page: Annotated[str | None, Parameter(help="with --out: an HTML page with tables, plots and failures")] = None,
     json: Json = False,
     scene: SceneFlags = DEFAULT_SCENE,
 ) -> None:
-    """Score a model on rooms nobody trained on, beside chance, majority, a blind model and exact geometry."""
+    """Score a model on rooms nobody trained on, beside chance, majority, a blind model and exact geometry.
+
+    With --out a run that was killed goes on where it was when the same line is typed again.
+    """
     from proxy3d.evaluation.run import evaluate as run
 
+    if page and not out:
+        raise BadInput("--page needs the result beside it: add -o result.json")
     result = run(benchmark, scene.pipeline(), Path(rooms), split=split, blind=blind, out=Path(out) if out else None, limit=limit)
+    if page:
+        from proxy3d.evaluation.page import write_page
+
+        write_page(Path(out), Path(page), rooms=Path(rooms))
     show(result, json, "\n".join(f"{k:28} {v:.3f}" if isinstance(v, float) else f"{k:28} {v}" for k, v in result["summary"].items()))
 
 

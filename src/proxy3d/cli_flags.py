@@ -11,6 +11,11 @@ from cyclopts import Parameter
 
 from proxy3d.errors import BadInput
 
+# Names only: importing the clusterers to list them would cost --help two seconds. A test compares.
+CLUSTERER_NAMES = (
+    "soft_kmeans, set_encoder, grouped_kmeans, agglomerative, token_merging, kmeans_feature, kmeans_position, farthest, voxel, uniform, random_k"
+)
+
 
 def whole(kind: type, tokens: Sequence[object]) -> int:
     """The number typed; 2.5 is not one (left alone, it would quietly become 2)."""
@@ -18,6 +23,17 @@ def whole(kind: type, tokens: Sequence[object]) -> int:
         return int(tokens[0].value)
     except ValueError:
         raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
+
+
+def number_or_auto(kind: type, tokens: Sequence[object]) -> int | str:
+    """The number typed, or auto or auto:CEILING, which the preset reads."""
+    word = tokens[0].value
+    if word == "auto" or word.startswith("auto:"):
+        return word
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError(f"expected a whole number, auto, or auto:CEILING, got {word!r}") from None
 
 
 @Parameter(name="*")
@@ -64,11 +80,13 @@ class SceneFlags:
     """How a capture becomes a scene. Only needed to change a preset."""
 
     preset: Annotated[str, Parameter(help="named settings: laptop, brief_16, tiny")] = "laptop"
-    proxies: Annotated[int | None, Parameter(converter=whole, help="how many proxies, exactly")] = None
+    proxies: Annotated[
+        int | str | None, Parameter(converter=number_or_auto, help="how many proxies, exactly; or auto:CEILING, as many as needed")
+    ] = None
     frames: Annotated[int | None, Parameter(converter=whole, help="how many frames are looked at, spread over the view")] = None
     semantic: Annotated[str | None, Parameter(help="what a patch looks like: efficientnet_lite0, tiny")] = None
     geometric: Annotated[str | None, Parameter(help="where a patch is: sensor_depth, tiny")] = None
-    clusterer: Annotated[str | None, Parameter(help="how points become proxies: soft_kmeans, farthest, kmeans_position, random_k, voxel")] = None
+    clusterer: Annotated[str | None, Parameter(help=f"how points become proxies: {CLUSTERER_NAMES}")] = None
     weights: Annotated[str | None, Parameter(help="name of shipped weights, or a .safetensors file")] = None
 
     def pipeline(self) -> object:

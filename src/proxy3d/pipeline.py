@@ -23,7 +23,8 @@ from proxy3d.points.lift import lift
 from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
 from proxy3d.presets import Preset
-from proxy3d.proxies.clusterers import CLUSTERERS
+from proxy3d.proxies.adaptive import proxies_needed
+from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
 from proxy3d.values import Clip, Points, Preview, Proxies, Scale, Scene
 from proxy3d.weights import Weights, load_weights
 
@@ -70,6 +71,11 @@ class Pipeline:
     def geometric(self) -> object:
         return GEOMETRIC[self.preset.geometric]()
 
+    @property
+    def quartered(self) -> bool:
+        """Whether every quarter of a patch is a point: only an encoder that was trained on quarters can tell them apart."""
+        return bool(self.weights and self.weights.encoder.settings.detail_dim)
+
     @cached_property
     def clusterer(self) -> object:
         learned = self.weights and self.preset.clusterer == "soft_kmeans"
@@ -88,7 +94,7 @@ class Pipeline:
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
         notes = list(capture.notes_for(self.preset.frames))
-        if len(scene.proxies) < self.preset.proxies:
+        if len(scene.proxies) < self.preset.proxies and not self.preset.adaptive:
             notes.append(f"{self.preset.proxies} proxies asked for, but only {len(scene.proxies)} patches have a position: that many are made")
         scene = replace(scene, provenance={**scene.provenance, "layout": capture.layout, "notes": notes})
         if capture.layout == "cloud":  # a depth camera measures metres; a file of points only has numbers
@@ -100,8 +106,8 @@ class Pipeline:
         """Summarise frames that are already in memory."""
         height, width = clip.frame.shape[-2:]
         grid = grid_for(width, height)
-        geometry = self.geometric(clip, grid)
         semantics = self.semantic(clip, grid)
+        geometry = self.geometric(clip, grid.finer if self.quartered else grid)
         poses = clip.world_from_camera if clip.world_from_camera is not None else torch.eye(4).expand(len(clip.frame), 4, 4)
         scale = settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
         upright = world_from_capture(up_direction(geometry, poses), scale.metres_per_unit)
@@ -129,10 +135,20 @@ class Pipeline:
     def summarise(self, points: Points, room_from_world: torch.Tensor, frames: int) -> Proxies:
         """Points -> proxies: the learned encoder, if there is one, then the clusterer."""
         if self.weights:
-            if points.feature.shape[1] != self.weights.encoder.settings.feature_dim:
-                raise BadInput(f"the weights {self.weights.name} were trained on efficientnet_lite0 features, not on {self.preset.semantic}")
-            points = self.weights.encoder.encode(points, room_from_world)
-        return self.clusterer(points, self.preset.proxies, frames)
+            try:
+                points = self.weights.encoder.encode(points, room_from_world)
+            except BadInput as error:
+                raise BadInput(f"the weights {self.weights.name} do not go with the semantic encoder {self.preset.semantic}: {error}") from None
+        return self.clusterer(points, self._budget(points), frames)
+
+    def _budget(self, points: Points) -> int:
+        """How many proxies to make: what the preset says, or with `adaptive` what these points need under that ceiling."""
+        if not self.preset.adaptive or len(points) == 0:
+            return self.preset.proxies
+        space = self.weights.clusterer if self.weights else SoftKMeans()
+        with torch.no_grad():
+            u = space.embed(points.feature, points.xyz_world_m, points.weight)
+        return proxies_needed(u, points.weight, self.preset.proxies)
 
     def session(self, scene: Scene) -> Session:
         """Something that answers questions about a scene; the language model is loaded at the first question that needs it."""

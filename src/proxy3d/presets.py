@@ -12,13 +12,17 @@ class Preset:
     """How a capture becomes a scene, and who reads it. Origins: [B] the project's brief, [I] ours (docs/method.md)."""
 
     frames: int = 8  # [B] 4 to 8
-    proxies: int = 32  # [B]
+    proxies: int = 32  # [B]; with `adaptive` the most there may be
+    adaptive: bool = False  # [B, future work] as many proxies as the clip needs
     semantic: str = "efficientnet_lite0"  # [I] stands in for the brief's CLIP: weights that a package carries
     geometric: str = "sensor_depth"  # [I] per-pixel coordinates come from a sensor here
     clusterer: str = "soft_kmeans"  # [B] learnable k-means
     weights: str | None = "first"  # learned parts; None = raw features and an untrained clusterer
     language_model: str = "smollm2"  # [I]; only read when `weights` is None
 
+
+AUTO = "auto"
+AUTO_CEILING = 64  # when nobody names one
 
 PRESETS = {
     "laptop": Preset(),
@@ -28,16 +32,33 @@ PRESETS = {
 
 
 def preset(name: str, **changes: object) -> Preset:
-    """A named preset with some fields changed; changes that are None are ignored.
+    """A named preset with some fields changed; changes that are None are ignored. `proxies` may be "auto" or "auto:CEILING".
 
     Raises:
         BadInput: unknown name, or a value that cannot be meant.
     """
     if name not in PRESETS:
         raise BadInput(f"no preset is called {name!r}; known: {', '.join(sorted(PRESETS))}")
-    chosen = replace(PRESETS[name], **{k: v for k, v in changes.items() if v is not None})
+    changes = {k: v for k, v in changes.items() if v is not None}
+    if "proxies" in changes:
+        changes |= counted(changes["proxies"])
+    chosen = replace(PRESETS[name], **changes)
     for field, least, most in (("frames", 1, 64), ("proxies", 1, 1024)):
         value = getattr(chosen, field)
         if not least <= value <= most:
             raise BadInput(f"--{field} {value}: expected a number from {least} to {most}")
     return chosen
+
+
+def counted(proxies: object) -> dict[str, object]:
+    """What a number of proxies, "auto" or "auto:CEILING" means for a preset.
+
+    Raises:
+        BadInput: none of the three.
+    """
+    if isinstance(proxies, int):
+        return {"proxies": proxies, "adaptive": False}
+    word, _, ceiling = str(proxies).partition(":")
+    if word != AUTO or (ceiling and not ceiling.isdecimal()) or str(proxies).endswith(":"):
+        raise BadInput(f"--proxies {proxies}: expected a whole number, auto, or auto:CEILING, for example auto:64")
+    return {"proxies": int(ceiling) if ceiling else AUTO_CEILING, "adaptive": True}

@@ -14,15 +14,28 @@ import os
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.errors import BadInput
+from proxy3d.scene_pack import (
+    SEEN_TOTAL,
+    feature_codes,
+    halvings,
+    lengths,
+    packed_shapes,
+    packed_size,
+    planes,
+    squeezed,
+    unplaned,
+    unsqueezed,
+)
 from proxy3d.values import Preview, Proxies, Scale, Scene
 
-Form = Literal["float32", "float16", "int8"]
-FORMS = ("float32", "float16", "int8")
+Form = Literal["float32", "float16", "int8", "int4"]
+FORMS = ("float32", "float16", "int8", "int4")
 FORMAT = 1
 COORDINATES = "world right-handed z-up, cameras OpenCV"
 MARK = b'"proxy3d":"{\\"checksum\\":\\"'  # once in the header: text inside the metadata has its quotes escaped
@@ -44,7 +57,9 @@ STORED = {
         "extent": {torch.uint16},
         "weight": {torch.uint16},
         "seen": {torch.uint8},
+        "sigma": {torch.bfloat16},
     },
+    "int4": {"packed_feature": {torch.uint8}, "packed_rest": {torch.uint8}},
 }
 
 
@@ -53,7 +68,9 @@ def save(scene: Scene, path: str | Path, *, form: Form = "float16", force: bool 
 
     float32 is exact. float16 rounds features only (relative 2^-11). int8 is for phones and search: features within 0.6 % of the
     largest value of their proxy, positions and extents within half a step of the scene's grid (0.25 mm in a room of 20 m),
-    weights within 1/65535, `seen` within 1/255; both still add up to 1. A preview is stored alike in every form.
+    weights within 1/65535, `seen` within 1/255; both still add up to 1. int4 brings 32 proxies under 2 KB: features within 7.2 %
+    of the largest value of their proxy, positions within half of 1/2047 of the room's longest side (2 mm in 8 m), extents
+    within 1.5 %, `seen` within 1/15. A preview is stored alike in every form.
 
     Raises:
         BadInput: the file exists and `force` is not given, its folder does not, or it cannot be written.
@@ -209,6 +226,9 @@ def _written(scene: Scene, form: Form) -> tuple[dict[str, Tensor], dict]:
     if form == "int8":
         compact, header["grid"] = _compact(proxies)
         tensors |= compact
+    elif form == "int4":
+        packed, header["grid"], header["largest_m"] = _packed(proxies)
+        tensors |= packed
     else:
         tensors |= _plain(proxies, form)
     if scene.preview is not None:
@@ -225,6 +245,8 @@ def _plain(proxies: Proxies, form: Form) -> dict[str, Tensor]:
     if not bool(torch.isfinite(feature).all()):
         raise BadInput(f"features up to {float(proxies.feature.abs().max()):.3g} do not fit float16; save the scene as float32")
     floats = {"xyz": proxies.xyz_world_m, "extent": proxies.extent_m, "weight": proxies.weight, "seen": proxies.seen}
+    if proxies.sigma_m is not None:
+        floats["sigma"] = proxies.sigma_m
     return {"feature": feature, "size": proxies.size.to(torch.uint32)} | {name: value.float() for name, value in floats.items()}
 
 
@@ -243,10 +265,23 @@ def _compact(proxies: Proxies) -> tuple[dict[str, Tensor], dict]:
         "seen": _shares(proxies.seen, 255).to(torch.uint8),
         "size": proxies.size.to(torch.uint16 if int(proxies.size.max()) < 65536 else torch.uint32),
     }
-    return tensors, grid
+    return tensors | ({} if proxies.sigma_m is None else {"sigma": proxies.sigma_m.to(torch.bfloat16)}), grid
 
 
-def _on_grid(xyz: Float[Tensor, "n 3"], widest: float = 0.0) -> tuple[Tensor, dict]:
+def _packed(proxies: Proxies) -> tuple[dict[str, Tensor], dict, dict]:
+    codes, step = feature_codes(proxies.feature.cpu())
+    xyz, grid = _on_grid(proxies.xyz_world_m, steps=4095)
+    extent, widest = halvings(proxies.extent_m)
+    columns = [xyz, extent, step, _shares(proxies.weight[None], 65535)[0].to(torch.uint16), proxies.size.to(torch.int32)]
+    columns += [_shares(proxies.seen, SEEN_TOTAL).to(torch.uint8)]
+    largest = {"extent": widest}
+    if proxies.sigma_m is not None:
+        sigma, largest["sigma"] = halvings(proxies.sigma_m)
+        columns.append(sigma)
+    return {"packed_feature": squeezed(codes, runs=False), "packed_rest": squeezed(planes(*columns), runs=True)}, grid, largest
+
+
+def _on_grid(xyz: Float[Tensor, "n 3"], widest: float = 0.0, steps: int = 65535) -> tuple[Tensor, dict]:
     """Positions as whole steps (n, 3) from the low corner, and the grid: its corner in steps and the step, 2 ** exponent metres.
 
     A power of two, and a corner that is a whole number of steps from the origin, because what is on the grid then stays
@@ -259,7 +294,7 @@ def _on_grid(xyz: Float[Tensor, "n 3"], widest: float = 0.0) -> tuple[Tensor, di
     while True:
         whole = (xyz.double() / 2.0**exponent).round().long()
         low = whole.amin(0)
-        if int((whole - low).max()) <= 65535 and widest / 2.0**exponent <= 65535:
+        if int((whole - low).max()) <= steps and widest / 2.0**exponent <= steps:
             return (whole - low).to(torch.uint16), {"low": low.tolist(), "exponent": exponent}
         exponent += 1
 
@@ -292,7 +327,11 @@ def _read(tensors: dict[str, Tensor], header: dict) -> Scene:
     pose = torch.eye(4).repeat(frames, 1, 1)
     pose[:, :3] = take("pose", frames, 3, 4)
     intrinsics = take("intrinsics", 1 if len(tensors["intrinsics"]) == 1 else frames, 3, 3).expand(frames, 3, 3).contiguous()
-    raw = {name: take(name, count, *rest) for name, rest in _row_shapes(dim, frames).items()}
+    if form == "int4":
+        raw = _unpacked(tensors, header)
+    else:
+        raw = {name: take(name, count, *rest) for name, rest in _row_shapes(dim, frames).items()}
+        raw["sigma"] = take("sigma", count).float() if "sigma" in tensors else None  # files of older versions have none
     if form == "int8":
         step = 2.0 ** _exponent(header["grid"])
         raw["feature"] = raw["feature"].float() * take("feature_step", count).float()[:, None]
@@ -308,7 +347,7 @@ def _read(tensors: dict[str, Tensor], header: dict) -> Scene:
     width, height = header["image_size_px"]
     return Scene(
         clip_id=str(header["clip_id"]),
-        proxies=Proxies(raw["xyz"], raw["extent"], raw["feature"].float(), raw["weight"], raw["size"].long(), raw["seen"]),
+        proxies=Proxies(raw["xyz"], raw["extent"], raw["feature"].float(), raw["weight"], raw["size"].long(), raw["seen"], raw["sigma"]),
         scale=Scale(float(header["scale"]["metres_per_unit"]), header["scale"]["source"], float(header["scale"]["relative_sigma"])),
         world_from_camera=pose,
         intrinsics_px=intrinsics,
@@ -321,6 +360,25 @@ def _read(tensors: dict[str, Tensor], header: dict) -> Scene:
         provenance=dict(header["provenance"]),
         preview=preview,
     )
+
+
+def _unpacked(tensors: dict[str, Tensor], header: dict) -> dict[str, Tensor | None]:
+    count, dim, largest = header["proxies"], header["feature_dim"], header["largest_m"]
+    shapes = packed_shapes(count, len(header["frame_name"]), sigma="sigma" in largest)
+    for name in ("packed_feature", "packed_rest"):
+        if tensors[name].dtype is not torch.uint8 or tensors[name].ndim != 1:
+            raise ValueError(f"{name} is {tensors[name].dtype} {tuple(tensors[name].shape)}, expected bytes")
+    codes = np.frombuffer(unsqueezed(tensors["packed_feature"], count * dim), np.int8).reshape(count, dim)
+    raw = unplaned(unsqueezed(tensors["packed_rest"], packed_size(shapes)), shapes)
+    return {
+        "feature": torch.from_numpy(codes.astype(np.float32)) * raw["step"].float()[:, None],
+        "xyz": _off_grid(raw["xyz"], header["grid"]),
+        "extent": lengths(raw["extent"], largest["extent"]),
+        "weight": raw["weight"].float() / 65535,
+        "size": raw["size"],
+        "seen": raw["seen"].float() / SEEN_TOTAL,
+        "sigma": lengths(raw["sigma"], largest["sigma"]) if "sigma" in largest else None,
+    }
 
 
 def _row_shapes(dim: int, frames: int) -> dict[str, tuple[int, ...]]:

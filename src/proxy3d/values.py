@@ -6,7 +6,7 @@ Cameras: OpenCV axes (x right, y down, z forward). Field names carry the unit; `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import torch
@@ -69,10 +69,13 @@ class Semantics:
     """What each patch looks like."""
 
     feature: Float[Tensor, "T h w D"]
+    detail: Float[Tensor, "T 2h 2w d"] | None = None  # of each quarter of a patch: what it is made of rather than what it is
 
     def __post_init__(self):
-        check_shape(self, feature=(None, None, None, None))
-        check_finite(self, "feature")
+        t, h, w = self.feature.shape[:3] if self.feature.ndim == 4 else (None, None, None)
+        check_shape(self, feature=(t, h, w, None))
+        check_shape(self, detail=(t, 2 * h, 2 * w, None))
+        check_finite(self, "feature", "detail")
 
 
 @dataclass(frozen=True)
@@ -110,21 +113,30 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Points:
-    """One point per patch that has a position."""
+    """One point per patch, or quarter of a patch, that has a position."""
 
     xyz_world_m: Float[Tensor, "L 3"]  # metres, z up
-    feature: Float[Tensor, "L D"]
-    rgb: Float[Tensor, "L 3"]  # 0..1, mean colour of the patch
+    feature: Float[Tensor, "L D"]  # the same for all quarters of a patch
+    rgb: Float[Tensor, "L 3"]  # 0..1, mean colour
     frame: Int[Tensor, "L"]  # which frame of the clip
     weight: Float[Tensor, "L"]  # 0..1; how much the point counts
+    label: Int[Tensor, "L"] | None = None  # object of a mask or of the truth, -1 = none; None = nobody knows
+    patch: Int[Tensor, "L 2"] | None = None  # row and column on its frame's grid, of quarters where points are quarters
+    detail: Float[Tensor, "L d"] | None = None  # of the quarter alone; None = points are whole patches
 
     def __post_init__(self):
         n = len(self.xyz_world_m)
         check_shape(self, xyz_world_m=(n, 3), feature=(n, None), rgb=(n, 3), frame=(n,), weight=(n,))
-        check_finite(self, "xyz_world_m", "feature", "weight")
+        check_shape(self, detail=(n, None), label=(n,), patch=(n, 2))
+        check_finite(self, "xyz_world_m", "feature", "weight", "detail")
 
     def __len__(self) -> int:
         return len(self.xyz_world_m)
+
+    def take(self, index: Int[Tensor, "n"]) -> Points:
+        """Some of the points, with everything they carry."""
+        chosen = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Points(**{name: None if value is None else value.index_select(0, index) for name, value in chosen.items()})
 
 
 @dataclass(frozen=True)
@@ -137,11 +149,12 @@ class Proxies:
     weight: Float[Tensor, "K"]  # share of the scene's total point weight; sums to 1
     size: Int[Tensor, "K"]  # points summarised
     seen: Float[Tensor, "K T"]  # share of each proxy's points that comes from each frame; rows sum to 1
+    sigma_m: Float[Tensor, "K"] | None = None  # metres, one standard deviation of the position along an axis; None = not known
 
     def __post_init__(self):
         k = len(self.xyz_world_m)
-        check_shape(self, xyz_world_m=(k, 3), extent_m=(k, 3), feature=(k, None), weight=(k,), size=(k,), seen=(k, None))
-        check_finite(self, "xyz_world_m", "extent_m", "feature", "weight", "seen")
+        check_shape(self, xyz_world_m=(k, 3), extent_m=(k, 3), feature=(k, None), weight=(k,), size=(k,), seen=(k, None), sigma_m=(k,))
+        check_finite(self, "xyz_world_m", "extent_m", "feature", "weight", "seen", "sigma_m")
 
     def __len__(self) -> int:
         return len(self.xyz_world_m)

@@ -10,7 +10,8 @@ from safetensors.torch import load as unpack
 from safetensors.torch import save as pack
 
 from proxy3d.errors import BadInput
-from proxy3d.scene_file import from_bytes, load, save, to_bytes
+from proxy3d.scene_file import FORMS, from_bytes, load, save, to_bytes
+from proxy3d.scene_pack import squeezed
 from proxy3d.values import Preview, Proxies, Scale, Scene
 
 
@@ -69,6 +70,12 @@ def without_tensor(name):
     return signed(tensors, header)
 
 
+def packed(**change):
+    """A file of the int4 form with another header."""
+    tensors, header = opened("int4")
+    return signed(tensors, header | change)
+
+
 def with_length(length):
     return length.to_bytes(8, "little") + to_bytes(small_scene())[8:]
 
@@ -99,7 +106,7 @@ BAD = {
     "older format": (with_header(format=0), "unknown format 0, expected 1"),
     "format of another type": (with_header(format="1"), "unknown format '1'"),
     "no format": (without_header("format"), "not a scene"),
-    "form nobody knows": (with_header(form="int4"), "'int4' is not one of float32, float16, int8"),
+    "form nobody knows": (with_header(form="int2"), "'int2' is not one of float32, float16, int8, int4"),
     "another form than its tensors": (with_header(form="float32"), "feature is torch.int8|xyz is torch.uint16"),
     "more proxies than tensors": (with_header(proxies=3), "expected"),
     "absurd number of proxies": (with_header(proxies=10**12), "expected"),
@@ -119,6 +126,14 @@ BAD = {
     "poses of another shape": (with_tensor("pose", torch.zeros(1, 4, 4)), "pose is"),
     "poses of NaN": (with_tensor("pose", torch.full((1, 3, 4), torch.nan)), "NaN"),
     "features of NaN": (with_tensor("feature", torch.full((2, 3), torch.nan), "float32"), "NaN"),
+    "packed features of another type": (with_tensor("packed_feature", torch.zeros(3), "int4"), "expected bytes"),
+    "packed features that are no code": (with_tensor("packed_feature", torch.full((9,), 255, dtype=torch.uint8), "int4"), "cannot be unpacked"),
+    "packed features of another number": (packed(feature_dim=2), "hold 5 bytes, expected 4"),
+    "packed features without end": (with_tensor("packed_feature", squeezed(bytes(10**6), runs=True), "int4"), "hold 7 bytes, expected 6"),
+    "packed rest of fewer proxies": (packed(proxies=10**12), "expected"),
+    "packed lengths of NaN": (packed(largest_m={"extent": float("nan")}), "packed proxies hold|not a length"),
+    "packed lengths that are no number": (packed(largest_m={"extent": "long", "sigma": 1.0}), "packed proxies hold|not a length"),
+    "no packed lengths": (packed(largest_m={}), "packed proxies hold|no 'extent'"),
     "preview of another type": (with_tensor("preview_rgb", torch.zeros(4, 3)), "preview_rgb is"),
 }
 
@@ -137,7 +152,7 @@ def test_bad_content_is_refused_in_one_line(case, tmp_path):
 
 def test_the_forger_of_these_files_makes_good_ones_too():
     """Without this, every case above could be refused for a reason of its own making."""
-    for form in ("float32", "float16", "int8"):
+    for form in FORMS:
         assert len(from_bytes(signed(*opened(form))).proxies) == 2
 
 
@@ -166,12 +181,12 @@ def test_places_where_no_scene_can_be_written(tmp_path):
         save(small_scene(), tmp_path / "nowhere" / "room.p3d")
     with pytest.raises(BadInput, match="is a folder"):
         save(small_scene(), tmp_path)
-    with pytest.raises(BadInput, match="no form is called 'int4'; known: float32, float16, int8"):
-        save(small_scene(), tmp_path / "room.p3d", form="int4")
+    with pytest.raises(BadInput, match="no form is called 'int2'; known: float32, float16, int8, int4"):
+        save(small_scene(), tmp_path / "room.p3d", form="int2")
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("form", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("form", FORMS)
 def test_no_flipped_byte_goes_unnoticed(form):
     data = to_bytes(small_scene(), form)
     draw = random.Random(form)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -133,20 +134,33 @@ def test_support_height_is_where_the_mesh_has_a_level_surface(tmp_path, stated_c
     assert model.support_height_m == pytest.approx(0.3, abs=0.011)  # the seat: 1/3 of 0.9 m, whatever the catalogue says
 
 
-def test_a_fine_mesh_is_thinned_but_keeps_its_size_and_surface(tmp_path):
-    pytest.importorskip("meshoptimizer", reason="simplification needs the `synthetic` extra")
-    n = 90
+def ball_obj(n: int = 90) -> str:
+    """A ball of many small faces."""
     angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, n, endpoint=False), np.linspace(-1, 1, n))
     ball = np.stack([np.cos(angle) * np.sqrt(1 - height**2), height, np.sin(angle) * np.sqrt(1 - height**2)], -1).reshape(-1, 3)
     lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in ball]
     for i in range(n - 1):
         lines += [f"f {i * n + j + 1} {i * n + (j + 1) % n + 1} {(i + 1) * n + (j + 1) % n + 1} {(i + 1) * n + j + 1}" for j in range(n)]
-    entry = {**ONE, "name": "Basketball", "width": 24, "depth": 24, "height": 24}
-    (model,) = built(tmp_path, {"ball": entry}, {"ball": "\n".join(lines)}).models
+    return "\n".join(lines)
+
+
+BALL = {**ONE, "name": "Basketball", "width": 24, "depth": 24, "height": 24}
+
+
+def test_a_fine_mesh_is_thinned_but_keeps_its_size_and_surface(tmp_path):
+    pytest.importorskip("meshoptimizer", reason="simplification needs the `synthetic` extra")
+    (model,) = built(tmp_path, {"ball": BALL}, {"ball": ball_obj()}).models
     assert 300 < len(model.triangle_m) <= 2300  # 15842 before
     assert np.allclose(model.size_m, 0.24, atol=0.005)
     radial = (model.triangle_m - [0, 0, 0.12]) / 0.12
     assert np.abs(np.abs((radial * model.normal).sum(2)) - 1).mean() < 0.03, "normals of a ball point away from its centre"
+
+
+def test_a_bank_that_would_lack_every_fine_mesh_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "meshoptimizer", None)
+    with pytest.raises(BadInput, match=r'meshoptimizer.*pip install "proxy3d\[synthetic\]"'):
+        built(tmp_path, {"seat": ONE, "ball": BALL}, {"seat": CHAIR, "ball": ball_obj()})
+    assert not (tmp_path / "bank").exists()
 
 
 # ---------------------------------------------------------------- licences

@@ -1,5 +1,6 @@
 """What `data make` promises of a whole data set, and what `data check-rooms`, `report` and `show` say of it; its rooms are cast, not rendered."""
 
+import hashlib
 import json
 import shutil
 import signal
@@ -10,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,9 +22,10 @@ from cli_world import typed
 
 from cast_rooms import cast_room
 from proxy3d.errors import BadInput
+from proxy3d.evaluation import spacespan_report
 from proxy3d.spacespan.checks import check_rooms, shared, unseen_questions
 from proxy3d.spacespan.make import make_dataset
-from proxy3d.spacespan.record import Record
+from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.rooms import engines, make, shards
 from proxy3d.spacespan.rooms.photo import Corruption
 from random_rooms import plain_room, thing
@@ -80,7 +83,10 @@ def test_a_second_run_and_a_run_after_a_stop_say_the_same(made, copy):
 def test_the_hash_covers_pictures_depth_and_objects_of_every_room(made):
     facts = json.loads((made / "spacespan.json").read_text())
     assert set(facts) >= {"seed", "splits", "sha256", "version", "bank"} and set(facts["splits"]) == set(COUNTS)
-    assert all(set(split) >= {"rooms", "questions", "sha256", "rooms_sha256"} for split in facts["splits"].values())
+    for name, split in facts["splits"].items():
+        assert set(split) >= {"rooms", "questions", "sha256", "rooms_sha256", "queries", "queries_sha256"}
+        written = (made / f"{name}.queries.jsonl").read_bytes()
+        assert hashlib.sha256(written).hexdigest() == split["queries_sha256"] and written.count(b"\n") == split["queries"]
     before = shards.files_digest(made / "val" / "val-000000")
     for file in ("room.json", "color/00.jpg", "depth/01.png", "instance/02.png"):
         path = made / "val" / "val-000000" / file
@@ -141,6 +147,7 @@ DAMAGE = {
     "texture in two splits": (lambda d: edit_room(d / "val" / "val-000000", textures=[f"train-{i}" for i in range(4)]), "texture in train"),
     "seed in two splits": (lambda d: edit_room(d / "val" / "val-000000", seed=3), "seed in train and val"),
     "question about nobody's room": (lambda d: requestion(d, room_id="test-000009"), "is about a room that is not in test"),
+    "query for nobody's room": (lambda d: requery(d), "is about a room that is not in test"),
     "question about what was not filmed": (lambda d: requestion(d, targets=[99]), "asks about what was never seen"),
 }
 
@@ -177,13 +184,19 @@ def requestion(folder, **fields):
     (folder / "test.jsonl").write_text("\n".join(lines) + "\n")
 
 
+def requery(folder):
+    file = folder / "test.queries.jsonl"
+    first, *rest = file.read_text().splitlines()
+    file.write_text("\n".join([json.dumps({**json.loads(first), "rooms": ["test-000009"]}), *rest]) + "\n")
+
+
 @pytest.mark.parametrize("what", DAMAGE)
 def test_every_check_finds_what_it_is_for(copy, what):
     spoil, says = DAMAGE[what]
     spoil(copy)
     found = check_rooms(copy)
     assert found["troubles"] >= 1 and any(says in line for line in found["trouble"]), found["trouble"]
-    assert found["changed_rooms"] == (0 if "question" in what else 1)
+    assert found["changed_rooms"] == (0 if "question" in what or "query" in what else 1)
 
 
 @pytest.mark.parametrize(
@@ -193,13 +206,19 @@ def test_every_check_finds_what_it_is_for(copy, what):
         ("Is there a piano?", "no", True),
         ("Is there a piano?", "yes", False),
         ("How tall is the desk?", "0.8 m", True),
+        ("True or false: there is a piano.", "false", True),
+        ("True or false: there is a piano.", "true", False),
+        ("True or false: there is a desk or there is a piano.", "true", True),
+        ("True or false: there are more desks than pianos.", "true", True),
+        ("True or false: the desk is nearer to the desk than to the piano.", "true", False),
     ],
 )
 def test_a_question_may_name_what_nobody_saw_only_to_deny_it(question, answer, rests_on_something):
     """The piano stands in the room, behind the camera; the desk is in the picture."""
     room = plain_room(thing(1, "desk", (2, 2, 0.4)), thing(2, "piano", (4, 1, 0.5), pixels=(0, 10, 0)))
-    kind = "yes_no" if answer in ("yes", "no") else "metres"
-    record = Record("q", room.room_id, "test", "height", question, answer, kind, "piano")
+    kind = "yes_no" if answer in ("yes", "no") else "choice" if answer in ("true", "false") else "metres"
+    choices = ("true", "false") if kind == "choice" else ()
+    record = Record("q", room.room_id, "test", "height", question, answer, kind, "piano", choices=choices)
     found = list(unseen_questions({"test": {room.room_id: room}}, {"test": [record]}))
     assert (not found) == rests_on_something, found
 
@@ -237,9 +256,7 @@ def test_check_rooms_exits_by_what_it_finds(made, copy, capsys, tmp_path):
 
 
 def test_the_report_has_a_row_for_every_family_with_all_its_baselines(made, tmp_path, capsys):
-    blind = tmp_path / "first.json"
-    blind.write_text(json.dumps({"by_family": {"existence": {"blind": 0.52}, "ground_category": {"f1_at_025": 0.1}}}))
-    line = f"data report {made} -o {tmp_path}/spacespan.json --blind-result {blind}"
+    line = f"data report {made} -o {tmp_path}/spacespan.json"
     assert typed(capsys, line).status == 0
     result = json.loads((tmp_path / "spacespan.json").read_text())
     summary = result["summary"]
@@ -247,19 +264,35 @@ def test_the_report_has_a_row_for_every_family_with_all_its_baselines(made, tmp_
     assert summary["rooms_per_minute_per_core"] > 0 and 1000 < summary["bytes_per_room"] < 1e6
     rows = {row["name"]: row for row in summary["families"]}
     assert all(set(row) >= {"name", "n", "chance", "majority", "prior", "blind", "oracle"} for row in rows.values())
-    assert rows["existence"]["blind"] == 0.52 and rows["ground_category"]["blind"] is None
+    assert {row["blind"] for row in rows.values()} == {None}, "nobody was asked"
     assert 0.5 in {row["chance"] for row in rows.values()}
     assert rows["ground_category"]["majority"] is None and rows["ground_category"]["prior_number_of_boxes"] is not None
     assert {row["oracle"] for row in rows.values()} == {1.0}
+    assert rows["statement"]["chance"] == rows["statement"]["majority"] == rows["statement"]["prior"] == 0.5
+    assert rows["object_caption"]["chance"] is None and rows["scene_caption"]["n"] > 0
+    queries = sum(len((made / f"{split}.queries.jsonl").read_text().splitlines()) for split in COUNTS)
+    assert rows["retrieval"]["n_all"] == queries > 0 and rows["retrieval"]["majority"] is None and 0 < rows["retrieval"]["chance"] <= 1
     assert {"commit", "machine", "data", "sample"} <= set(result["run"]) and result["seeds"] == {"rooms": 0, "questions": 0}
     assert "--force" in typed(capsys, line).err
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"by_family": 3}', '{"by_family": {"count": {"blind": 52.0}}}'])
-def test_a_blind_result_that_is_none_is_refused(made, tmp_path, capsys, text):
-    (tmp_path / "blind.json").write_text(text)
-    back = typed(capsys, f"data report {made} -o {tmp_path}/s.json --blind-result {tmp_path}/blind.json")
-    assert back.status == 2 and "--blind-result" in back.err and "expected" in back.err and not (tmp_path / "s.json").exists()
+def test_a_blind_reader_is_asked_what_it_was_taught_and_nothing_else(made, monkeypatch):
+    def always_yes(reader, numbers, questions):
+        assert not numbers.feature.any() and not numbers.xyz_room_m.any(), "it sees nothing"
+        return SimpleNamespace(text=["yes"] * len(questions))
+
+    monkeypatch.setattr(spacespan_report, "answer_many", always_yes)
+    taught = {"run": {"settings": {"families": ["left_right", "count"]}}}
+    weights = SimpleNamespace(reader=SimpleNamespace(settings=SimpleNamespace(proxy_dim=4)), facts=taught)
+    records = read_records(made / "train.jsonl")
+    asked = [r.answer for r in records if r.family == "left_right"]
+    shares = spacespan_report.blind_shares(weights, records)
+    assert shares == {"left_right": asked.count("yes") / len(asked), "count": 0.0} and 0 < shares["left_right"] < 1
+
+
+def test_weights_that_are_none_are_refused_before_anything_is_measured(made, tmp_path, capsys):
+    back = typed(capsys, f"data report {made} -o {tmp_path}/s.json --blind {tmp_path}/gone.safetensors")
+    assert back.status == 2 and "gone.safetensors" in back.err and back.err.count("\n") == 1 and not (tmp_path / "s.json").exists()
 
 
 def test_a_contact_sheet_shows_every_kind(made, tmp_path, capsys):

@@ -25,7 +25,7 @@ def scene():
 def test_n_is_exact_bytes_repeat_and_the_small_form_is_small(scene):
     again = Pipeline(PRESETS["laptop"]).encode(WALK)
     assert len(scene.proxies) == 32
-    for form in ("float32", "float16", "int8"):
+    for form in scene_file.FORMS:
         assert scene_file.to_bytes(scene, form) == scene_file.to_bytes(again, form)
     assert len(scene_file.to_bytes(scene, "int8")) < 8192
 

@@ -113,6 +113,23 @@ def test_points_carry_what_their_patch_carries(room):
     assert torch.equal(points.xyz_world_m, geometry.xyz_world[keep])
 
 
+def test_quarters_of_a_patch_share_its_feature_and_keep_their_own_place_colour_and_detail(room):
+    clip, _, _ = room
+    semantics = TinySemantics()(clip, GRID)
+    detail = torch.arange(len(clip.frame) * 2 * GRID.h * 2 * GRID.w, dtype=torch.float32).reshape(len(clip.frame), 2 * GRID.h, 2 * GRID.w, 1)
+    fine = SensorDepth()(clip, GRID.finer)
+    points, keep = lift(clip, replace(semantics, detail=detail), fine, torch.eye(4))
+    where = keep.nonzero()
+    parent = where // torch.tensor([1, 2, 2])
+    assert torch.equal(points.feature, semantics.feature[parent[:, 0], parent[:, 1], parent[:, 2]])
+    assert torch.equal(points.detail, detail[keep]) and torch.equal(points.xyz_world_m, fine.xyz_world[keep])
+    assert torch.equal(points.patch, where[:, 1:])
+    t, row, column = where[len(where) // 2].tolist()
+    torch.testing.assert_close(points.rgb[len(where) // 2], clip.frame[t, :, row * 3 : row * 3 + 3, column * 3 : column * 3 + 3].mean((1, 2)))
+    whole = lift(clip, semantics, SensorDepth()(clip, GRID), torch.eye(4))[0]
+    assert whole.detail is None and int(whole.patch[:, 0].max()) < GRID.h
+
+
 def turned(clip, rotation, shift=(0.0, 0.0, 0.0)):
     """The same capture told in another world."""
     other_from_world = rigid(rotation, torch.tensor(shift))

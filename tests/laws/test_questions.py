@@ -11,8 +11,9 @@ from random import Random
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from proxy3d.spacespan import questions
+from proxy3d.spacespan.oracle import agrees
 from proxy3d.spacespan.questions import FAMILIES, Vocabulary, ask_about, balance, blind_report, words
-from proxy3d.spacespan.solver import solve
 from random_rooms import plain_room, random_room, thing
 
 
@@ -32,17 +33,14 @@ def records(rooms, vocabulary):
 
 
 def disagreements(records, rooms, lexicon):
-    """Records that the solver answers differently, with what it says."""
+    """Records that another reading of words and boxes does not agree with."""
     by_id = {room.room_id: room for room in rooms}
-    for record in records:
-        solved = solve(record.question, by_id[record.room_id], lexicon=lexicon)
-        if solved.answer != record.answer or (record.answer_type == "boxes" and solved.targets != record.targets):
-            yield record, solved
+    return [record for record in records if not agrees(record, by_id[record.room_id], lexicon)]
 
 
 def test_every_answer_follows_from_the_words_and_the_boxes(records, rooms, vocabulary):
     assert len(records) > 1000
-    assert not list(disagreements(records, rooms, vocabulary.categories))
+    assert not disagreements(records, rooms, vocabulary.categories)
 
 
 @pytest.mark.slow
@@ -50,12 +48,12 @@ def test_every_answer_follows_from_the_words_and_the_boxes_in_many_rooms():
     rooms = [random_room(seed, size_px=seed % 2 * 64 + 192) for seed in range(1000, 1400)]
     vocabulary = Vocabulary.of(rooms)
     records = [record for room in rooms for record in ask_about(room, rng_seed=6, per_family=4, vocabulary=vocabulary)]
-    assert not list(disagreements(records, rooms, vocabulary.categories))
+    assert not disagreements(records, rooms, vocabulary.categories)
 
 
 def test_a_solver_that_never_disagrees_would_prove_nothing(records, rooms, vocabulary):
     mirrored = [mirror(room) for room in rooms]
-    wrong = Counter(record.family for record, _ in disagreements(records, mirrored, vocabulary.categories))
+    wrong = Counter(record.family for record in disagreements(records, mirrored, vocabulary.categories))
     asked = Counter(record.family for record in records)
     assert wrong["left_right"] == asked["left_right"]
     assert wrong["distance"] == wrong["height"] == wrong["colour"] == wrong["count"] == 0
@@ -83,7 +81,7 @@ def test_a_nudge_of_two_centimetres_changes_no_answer_in_words(records, rooms, v
 
     moved = [replace(room, objects=tuple(nudged(o) for o in room.objects)) for room in rooms]
     worded = [record for record in records if record.answer_type != "metres"]
-    assert not list(disagreements(worded, moved, vocabulary.categories))
+    assert not disagreements(worded, moved, vocabulary.categories)
 
 
 def test_the_same_seed_asks_the_same_and_another_seed_does_not(rooms, vocabulary):
@@ -134,10 +132,11 @@ def test_pixel_thresholds_follow_the_area_of_a_frame():
     assert not ask_about(replace(small, image_size_px=(256, 256)), rng_seed=0, vocabulary=vocabulary)
 
 
-def test_a_blind_reader_gains_little_on_existence_even_before_balancing():
+def test_a_blind_reader_gains_little_on_existence_even_before_balancing(monkeypatch):
+    monkeypatch.setattr(questions, "FAMILIES", {family: FAMILIES[family] for family in ("existence", "left_right")})
     rooms = [random_room(seed) for seed in range(400)]
     vocabulary = Vocabulary.of(rooms)
-    asked = [r for room in rooms for r in ask_about(room, rng_seed=2, per_family=2, vocabulary=vocabulary) if r.family in ("existence", "left_right")]
+    asked = [r for room in rooms for r in ask_about(room, rng_seed=2, per_family=2, vocabulary=vocabulary)]
     half = rooms[200].room_id
     report = blind_report([r for r in asked if r.room_id < half], [r for r in asked if r.room_id >= half])
     assert report["existence"]["majority_given_subject"] <= 0.55 and report["existence"]["majority"] <= 0.55

@@ -14,10 +14,10 @@ from proxy3d.errors import BadInput
 from proxy3d.scene_file import FORMS, from_bytes, load, save, to_bytes
 from proxy3d.values import Preview, Proxies, Scale, Scene
 
-BOUND_M = {"float32": 0.0, "float16": 0.0, "int8": 0.002}
+BOUND_M = {"float32": 0.0, "float16": 0.0, "int8": 0.002, "int4": 0.0025}  # in a room of 8 m
 
 
-def make_scene(seed=0, proxies=32, dim=96, frames=8, room_m=8.0, preview=False, scale=None):
+def make_scene(seed=0, proxies=32, dim=96, frames=8, room_m=8.0, preview=False, scale=None, sigma=True):
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
@@ -35,6 +35,7 @@ def make_scene(seed=0, proxies=32, dim=96, frames=8, room_m=8.0, preview=False, 
             weight=weight / weight.sum(),
             size=torch.randint(1, 70000, (proxies,), generator=generator),
             seen=seen / seen.sum(1, keepdim=True),
+            sigma_m=draw(proxies) * 0.1 + 1e-3 if sigma else None,
         ),
         scale=scale or Scale(1.0, "sensor", 0.01),
         world_from_camera=pose,
@@ -75,11 +76,14 @@ def test_smaller_forms_stay_within_their_bounds(form, room_m):
     scene = make_scene(room_m=room_m)
     one, other = scene.proxies, from_bytes(to_bytes(scene, form)).proxies
     peak = one.feature.abs().amax(1, keepdim=True)
-    bound = {"float32": 0 * peak, "float16": peak * 2**-11, "int8": peak * 0.006}[form]
+    bound = {"float32": 0 * peak, "float16": peak * 2**-11, "int8": peak * 0.006, "int4": peak * 0.072}[form]
     assert ((one.feature - other.feature).abs() <= bound).all()
-    for name in ("xyz_world_m", "extent_m"):
-        assert float((getattr(one, name) - getattr(other, name)).abs().max()) <= BOUND_M[form], name
-    assert float((one.weight - other.weight).abs().max()) <= 1 / 65535 and float((one.seen - other.seen).abs().max()) <= 1 / 255
+    assert float((one.xyz_world_m - other.xyz_world_m).abs().max()) <= BOUND_M[form] * max(1.0, room_m / 8)
+    relative = 0.015 if form == "int4" else 0.0
+    assert ((one.extent_m - other.extent_m).abs() <= BOUND_M[form] + relative * one.extent_m).all()
+    assert ((one.sigma_m - other.sigma_m).abs() <= {"int8": 2**-8, "int4": 0.015}.get(form, 0.0) * one.sigma_m).all()
+    assert float((one.weight - other.weight).abs().max()) <= 1 / 65535
+    assert float((one.seen - other.seen).abs().max()) <= (1 / 15 if form == "int4" else 1 / 255)
     torch.testing.assert_close(other.weight.sum(), torch.tensor(1.0))
     torch.testing.assert_close(other.seen.sum(1), torch.ones(len(one)))
     assert torch.equal(one.size, other.size)
@@ -97,6 +101,27 @@ def test_writing_twice_changes_no_more_than_once(form, seed):
     scene = make_scene(seed, proxies=5 + seed, dim=7, frames=3, room_m=3.0 * 2**seed, preview=True)
     once = from_bytes(to_bytes(scene, form))
     assert_same(from_bytes(to_bytes(once, form)), once)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_without_uncertainty_is_read_as_before(form):
+    """Files of the first version have no sigma."""
+    scene = make_scene(sigma=False)
+    data = to_bytes(scene, form)
+    assert b"sigma" not in data.replace(b"relative_sigma", b"") and from_bytes(data).proxies.sigma_m is None
+
+
+def test_int4_survives_extremes():
+    scene = make_scene(proxies=3, dim=4, frames=1)
+    feature = torch.tensor([[0.0, 0, 0, 0], [1e-30, -1e-30, 0, 0], [3e38, -3e38, 1, 0]])
+    extent = torch.tensor([[1e-30, 0.01, 900], [0.02, 0, 1], [1, 1, 1]])
+    odd = dataclasses.replace(scene.proxies, feature=feature, extent_m=extent, sigma_m=torch.zeros(3), size=torch.tensor([1, 2**31 - 1, 70_000]))
+    back = from_bytes(to_bytes(dataclasses.replace(scene, proxies=odd), "int4")).proxies
+    assert ((back.feature - feature).abs() <= 0.072 * feature.abs().amax(1, keepdim=True)).all()
+    assert torch.isfinite(back.extent_m).all() and float(back.extent_m.max()) == 900 and torch.equal(back.size, odd.size)
+    assert torch.equal(back.sigma_m, odd.sigma_m)
+    none = from_bytes(to_bytes(make_scene(proxies=1, dim=0, frames=1), "int4")).proxies
+    assert none.feature.shape == (1, 0)
 
 
 def test_int8_survives_extremes():
@@ -123,7 +148,15 @@ def test_features_too_large_for_float16_are_refused():
 
 def test_a_compact_scene_of_32_proxies_is_small():
     """method.md section 8 allows a few KB; the contract of `encode` says under 8 KB."""
-    assert len(to_bytes(make_scene(proxies=32, dim=96, frames=8), "int8")) < 6656
+    assert len(to_bytes(make_scene(proxies=32, dim=96, frames=8), "int8")) < 6784
+    assert packed_bytes(make_scene(proxies=32, dim=96, frames=8)) <= 2048
+
+
+def packed_bytes(scene):
+    """Bytes that the proxies themselves take in the smallest form; cameras, names and provenance are the rest."""
+    data = to_bytes(scene, "int4")
+    head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return sum(end - start for name in ("packed_feature", "packed_rest") for start, end in [head[name]["data_offsets"]])
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from proxy3d.proxies.clusterers import SoftKMeans
-from proxy3d.proxies.pool import pool_soft
+from proxy3d.proxies.lloyd import lloyd
+from proxy3d.proxies.pool import CHUNK, pool_soft
+from proxy3d.proxies.seeds import farthest_seeds, farthest_walk
 from proxy3d.values import Points
 
 DOUBLE = {"dtype": torch.float64}
@@ -125,3 +127,74 @@ def test_beta_and_tau_are_what_they_were_set_to():
     model = SoftKMeans(beta=2.0, tau=0.1)
     torch.testing.assert_close(model.log_beta.exp().detach(), torch.tensor(2.0))
     torch.testing.assert_close(model.log_tau.exp().detach(), torch.tensor(0.1))
+
+
+def plain_rounds(model, feature, xyz, weight, budget):
+    """The formulas of method.md 3.5, one step at a time and each on all points, without any of the short cuts."""
+    share_of = weight / weight.sum(-1, keepdim=True)
+    offset = xyz - (share_of[..., None] * xyz).sum(-2, keepdim=True)
+    spread = (share_of[..., None] * offset.square()).sum((-1, -2), keepdim=True).sqrt()
+    meaning = torch.nn.functional.normalize(feature, dim=-1) @ model.meaning_map.T
+    u = torch.cat([meaning, model.log_beta.exp() * offset / spread], -1)
+    seeds = farthest_walk(u.detach(), weight, budget)[0]
+    centre = u.gather(-2, seeds[..., None].expand(*seeds.shape, u.shape[-1]))
+    for number in range(model.rounds):
+        square = (u[..., :, None, :] - centre[..., None, :, :]).square().sum(-1)
+        share = torch.softmax(-square / model.log_tau.exp(), -1)
+        mass = share * share_of[..., None]
+        if number < model.rounds - 1:
+            held = 1e-9  # by which a centre without points stays where it is
+            centre = (mass.transpose(-1, -2) @ u + held * centre) / (mass.sum(-2)[..., None] + held)
+    return share, seeds, square
+
+
+@pytest.mark.parametrize("clips", [None, 3])
+def test_the_fast_path_equals_the_plain_one_at_clip_size(clips):
+    """1,568 points as a clip has, in values and in gradients of everything."""
+    generator, shape = torch.Generator().manual_seed(0), (1568,) if clips is None else (clips, 400)
+    inputs = [torch.randn(*shape, 24, generator=generator, **DOUBLE), torch.randn(*shape, 3, generator=generator, **DOUBLE)]
+    inputs = [t.requires_grad_() for t in (*inputs, torch.rand(*shape, generator=generator, **DOUBLE) + 0.1)]
+    model = SoftKMeans(24, width=8, tau=0.2).double()
+    share, seeds = model.assign(*inputs, 16)
+    wanted, start, _ = plain_rounds(model, *inputs, 16)
+    assert torch.equal(seeds, start)
+    torch.testing.assert_close(share, wanted, atol=1e-9, rtol=0)
+    probe = torch.randn(share.shape, generator=generator, **DOUBLE)
+    of = [*inputs, *model.parameters()]
+    ours, theirs = (torch.autograd.grad((s * probe).sum(), of) for s in (share, wanted))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-7, rtol=1e-6)
+
+
+def test_pieces_of_many_points_give_what_all_at_once_gives():
+    """Owners are found piece by piece; here three pieces and a rest."""
+    feature, xyz, weight = (t.float() for t in cloud(points=3 * CHUNK + 100, width=6, seed=3))
+    model = SoftKMeans(6, width=4)
+    points = Points(xyz, feature, torch.zeros(len(xyz), 3), torch.zeros(len(xyz), dtype=torch.long), weight)
+    with torch.no_grad():
+        share, _, square = plain_rounds(model.double(), *(t.double() for t in (feature, xyz, weight)), 12)
+    owner = model.float().owners(points, 12)
+    other = owner != share.argmax(1)
+    assert float(other.float().mean()) < 1e-3, "single precision may turn ties, and nothing else"
+    gap = square.gather(1, owner[:, None])[:, 0] - square.amin(1)
+    assert float(gap.max()) < 1e-4
+
+
+def test_hard_rounds_equal_plain_loops():
+    """Corrected sums and chunks against Lloyd's rounds written out."""
+    feature, _, weight = cloud(points=CHUNK + 500, width=4, seed=8)
+    start = feature[farthest_seeds(feature, weight, 9)]
+    owner, centre = lloyd(feature, weight, start, 6)
+    plain = start
+    for _ in range(6):
+        wanted = torch.cdist(feature, plain, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
+        plain = torch.stack([(weight[wanted == k, None] * feature[wanted == k]).sum(0) / weight[wanted == k].sum() for k in range(9)])
+    assert torch.equal(owner, wanted)
+    torch.testing.assert_close(centre, plain)
+
+
+def test_seeds_of_one_clip_equal_those_of_the_general_walk():
+    for seed in range(5):
+        feature, _, weight = cloud(points=300, width=5, seed=seed)
+        weight[::7] = 0
+        assert torch.equal(farthest_seeds(feature, weight, 40), farthest_walk(feature, weight, 40)[0])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from pathlib import Path
 
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.answers_file import KeptAnswers
 from proxy3d.evaluation.benchmarks.spacespan import LICENCE, evaluate_rooms, scores
+from proxy3d.evaluation.metrics.answers import VARIANT
 from proxy3d.pipeline import Pipeline
 from proxy3d.spacespan.record import read_records
 from proxy3d.training.recipes import data_hash, machine
-from proxy3d.weights import load_weights
+from proxy3d.weights import Weights, load_weights
 
 BENCHMARKS = ("spacespan",)
 
@@ -30,10 +33,10 @@ def evaluate(
     """The answer of the `evaluate` verb: metrics of the model beside chance, majority, blind and oracle, by family too.
 
     `blind` names weights of the same model trained on the same questions without any scene. With `out`, the result is
-    written there and every single answer beside it as JSON Lines.
+    written there and every single answer beside it as JSON Lines; a run that was killed goes on where it was when it is started again.
 
     Raises:
-        BadInput: unknown benchmark, missing data or weights.
+        BadInput: unknown benchmark, missing data or weights, or an unfinished run with other settings at `out`.
     """
     if benchmark not in BENCHMARKS:
         raise BadInput(f"no benchmark is called {benchmark!r}; known: {', '.join(BENCHMARKS)}")
@@ -41,7 +44,8 @@ def evaluate(
         raise BadInput("evaluation needs trained weights; use --preset laptop or --weights FILE")
     started = time.monotonic()
     unseeing = load_weights(blind) if blind else None
-    rows = evaluate_rooms(pipeline, Path(rooms), split, blind=unseeing.reader if unseeing else None, limit=limit)
+    kept = KeptAnswers(Path(out), settings_of(pipeline, unseeing, Path(rooms), split)) if out is not None else None
+    rows = evaluate_rooms(pipeline, Path(rooms), split, blind=unseeing.reader if unseeing else None, limit=limit, kept=kept)
     found = scores(rows, read_records(Path(rooms) / "train.jsonl"))
     card = pipeline.weights.facts.get("run", {})
     summary = found["summary"]
@@ -68,15 +72,42 @@ def evaluate(
             "preset": dict(pipeline.preset.__dict__),
             "training": {k: card.get(k) for k in ("recipe", "seed", "commit", "machine", "train_minutes", "stages")},
             "data": data_hash(Path(rooms)),
+            **asked_how(pipeline),
             "minutes": (time.monotonic() - started) / 60,
+            "rooms_from_an_earlier_run": kept.found if kept else 0,
             **machine(),
         },
     }
     if out is not None:
+        answers = kept.finish(list(dict.fromkeys(row.record.room_id for row in rows)))
+        result["run"]["answers_sha256"] = hashlib.sha256(answers.read_bytes()).hexdigest()
         write_result(Path(out), result)
-        lines = "".join(json.dumps(row.to_json()) + "\n" for row in rows)
-        Path(out).with_suffix(".answers.jsonl").write_text(lines, encoding="utf-8")
     return result
+
+
+def settings_of(pipeline: Pipeline, blind: Weights | None, rooms: Path, split: str) -> dict:
+    """What decides every single answer: answers of two runs may be put together only where all of this is the same."""
+    questions = rooms / f"{split}.jsonl"
+    return {
+        "weights": pipeline.weights.hash,
+        "blind weights": blind.hash if blind else None,
+        "preset": dict(pipeline.preset.__dict__),
+        "scorer": VARIANT,
+        "question file": hashlib.sha256(questions.read_bytes()).hexdigest() if questions.is_file() else None,
+        "data": data_hash(rooms)["sha256"],
+    }
+
+
+def asked_how(pipeline: Pipeline) -> dict:
+    """The prompt around a question, how much of a room was shown, and what was drawn at random (nothing but the boxes to compare with)."""
+    chat = pipeline.weights.reader.host.chat
+    return {
+        "prompt": f"{chat.before}{{question}}{chat.after}",
+        "frames": pipeline.preset.frames,
+        "proxies": pipeline.preset.proxies,
+        "decoding": "greedy",
+        "seed": "none for answers; random boxes are drawn by question_id",
+    }
 
 
 def write_result(path: Path, result: dict) -> None:

@@ -74,8 +74,7 @@ def named_benchmark(name: str, meteor: Path | None = None) -> Benchmark:
     """
     kind = BENCHMARKS.get(name.lower().replace("-", "_"))
     if kind is None:
-        more = "; `proxy3d evaluate spacespan` asks a model about SpaceSpan's rooms" if name.lower() == "spacespan" else ""
-        raise BadInput(f"no benchmark is called {name!r}; known: {', '.join(BENCHMARKS)}{more}")
+        raise BadInput(f"no benchmark is called {name!r}; known: {', '.join(BENCHMARKS)}")
     if meteor is None:
         return kind()
     if "meteor" not in {field.name for field in fields(kind)}:

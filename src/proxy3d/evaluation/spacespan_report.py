@@ -2,56 +2,61 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from proxy3d.answers.batch import answer_many
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.metrics.answers import VARIANT
+from proxy3d.evaluation.metrics.answers import VARIANT, right
 from proxy3d.evaluation.run import write_result
 from proxy3d.spacespan.checks import SPLITS, about, check_rooms, load_rooms
-from proxy3d.spacespan.questions import blind_report
+from proxy3d.spacespan.facts import Facts
+from proxy3d.spacespan.oracle import agrees, query_agrees
+from proxy3d.spacespan.questions import Query, blind_report, read_queries
 from proxy3d.spacespan.record import Record, make_room, read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.shards import read_shards
-from proxy3d.spacespan.solver import solve
-from proxy3d.training.recipes import data_hash, machine
+from proxy3d.training.recipes import data_hash, machine, no_scene
+from proxy3d.weights import Weights, load_weights
 
-UNSOLVED = ("caption", "text", "hidden")  # answer types that no geometry derives, or that exact words do not compare
 NOBODY = {"n": 0, "chance": None, "majority": None, "majority_given_subject": None}
+PROXIES, TOGETHER = 32, 48  # how much nothing a blind reader is shown, and questions asked at a time
 COLUMNS = ("n", "n_all", "chance", "majority", "prior", "blind", "oracle")
 
 
-def report(folder: Path, out: Path, *, blind_result: Path | None = None, sample: int = 100, force: bool = False) -> dict:
+def report(folder: Path, out: Path, *, blind: str | None = None, sample: int = 100, force: bool = False) -> dict:
     """The answer of the `data report` verb, written to `out`: a summary with families, all checks, and where the figures come from.
 
-    Families are scored on the test split, with what the training split teaches; the oracle answers the questions of all splits.
+    Families are scored on the test split, with what the training split teaches; the oracle answers the questions of all splits. `blind` names
+    weights of a reader that was trained on questions without any scene (`proxy3d train words --blind`).
 
     Raises:
-        BadInput: no data set, no questions to train or test on, an unusable blind result, or `out` exists.
+        BadInput: no data set, no questions to train or test on, weights that cannot answer, or `out` exists.
     """
     folder, out = Path(folder), Path(out)
-    blind = blind_scores(blind_result) if blind_result else {}
+    unseeing = load_weights(blind) if blind else None
     records = {split: read_records(folder / f"{split}.jsonl") for split in SPLITS if (folder / f"{split}.jsonl").is_file()}
     for split in ("train", "test"):
         if not records.get(split):
             raise BadInput(f"{folder}: no questions in {split}.jsonl; make some rooms with `proxy3d data make -o {folder}`, a few of each split")
+    rooms, queries = load_rooms(folder), {split: read_queries(folder / f"{split}.queries.jsonl") for split in SPLITS}
     make_room(out, force=force)
+    guessed = blind_shares(unseeing, records["test"]) if unseeing else {}
     checks = check_rooms(folder, sample=sample)
     summary = {
         **cost(folder),
         "bytes_per_room": bytes_per_room(folder),
         "depth_consistency_m_median": checks["depth_consistency_m_median"],
         "points_in_box_min": checks["points_in_box_min"],
-        "families": families(records, load_rooms(folder), blind),
+        "families": families(records, rooms, guessed) + retrieval(queries, rooms),
     }
     result = {
         "benchmark": "spacespan data",
         "variant": VARIANT,
         "summary": summary,
         "checks": checks,
-        "run": {"blind_result": blind_result.name if blind_result else None, "sample": sample, "data": data_hash(folder), **machine()},
+        "run": {"blind": origin(unseeing), "sample": sample, "data": data_hash(folder), **machine()},
         "seeds": {"rooms": about(folder).get("seed"), "questions": about(folder).get("seed")},
     }
     write_result(out, result)
@@ -103,11 +108,26 @@ def families(
     return rows
 
 
-def oracle(records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[str, Room]]) -> dict[str, float | None]:
-    """Share of each family's records that the independent solver answers alike, boxes by the same targets; None where it answers none of them.
+def retrieval(queries: Mapping[str, Sequence[Query]], rooms: Mapping[str, Mapping[str, Room]]) -> list[dict[str, str | int | float | None]]:
+    """The row of queries over clips, none where there are none: chance is how often a random room of the test split is one that is looked for."""
+    asked = {split: found for split, found in queries.items() if found}
+    if not asked:
+        return []
+    right = []
+    for split, found in asked.items():
+        facts = {name: Facts(room) for name, room in rooms[split].items()}
+        lexicon = tuple(sorted({thing.category for room in rooms[split].values() for thing in room.objects}))
+        right += [query_agrees(query, facts, lexicon) for query in found]
+    test = asked.get("test", [])
+    chance = sum(len(query.rooms) for query in test) / len(test) / len(rooms["test"]) if test else None
+    silent = dict.fromkeys(("majority", "prior", "prior_number_of_boxes", "blind"))
+    return [{"name": "retrieval", "n": len(test), "n_all": len(right), "chance": chance, **silent, "oracle": sum(right) / len(right)}]
 
-    A family with no answer that geometry gives, such as captions, is None; in all others a question that the solver does not understand
-    counts against it.
+
+def oracle(records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[str, Room]]) -> dict[str, float | None]:
+    """Share of each family's records on which the independent reading agrees (see spacespan.oracle); None where it agrees on none or says nothing.
+
+    A family with no answer that geometry gives, such as free text, is None; in all others a question that is not understood counts against it.
     """
     agreed: dict[str, list[bool | None]] = defaultdict(list)
     for split, asked in records.items():
@@ -120,36 +140,24 @@ def oracle(records: Mapping[str, Sequence[Record]], rooms: Mapping[str, Mapping[
     }
 
 
-def agrees(record: Record, room: Room | None, lexicon: Sequence[str]) -> bool | None:
-    """Whether the solver says what the record says; None where it has nothing to say."""
-    if room is None or record.answer_type in UNSOLVED:
-        return None
-    try:
-        found = solve(record.question, room, lexicon=lexicon)
-    except BadInput:
-        return None
-    return found.answer == record.answer and (record.answer_type != "boxes" or found.targets == record.targets)
+def blind_shares(weights: Weights, records: Sequence[Record]) -> dict[str, float]:
+    """Family -> how often a reader that sees no scene is right; families it was not taught, and boxes, are left out."""
+    reader, taught = weights.reader, weights.facts.get("run", {}).get("settings", {}).get("families")
+    asked = [r for r in records if r.answer_type not in ("boxes", "caption") and (taught is None or r.family in taught)]
+    asked.sort(key=lambda r: (len(r.question), r.question_id))  # of like length: less padding
+    right_or_not = defaultdict(list)
+    for start in range(0, len(asked), TOGETHER):
+        some = asked[start : start + TOGETHER]
+        said = answer_many(reader, no_scene(PROXIES, reader.settings.proxy_dim), [r.question for r in some]).text
+        for record, text in zip(some, said, strict=True):
+            right_or_not[record.family].append(right(text, record.answer, record.answer_type))
+    return {family: sum(verdicts) / len(verdicts) for family, verdicts in right_or_not.items()}
 
 
-def blind_scores(file: Path) -> dict[str, float | None]:
-    """Family -> how often a model without the room is right, from the result of an evaluation.
-
-    Raises:
-        BadInput: no such file, or not a result with by_family.
-    """
-    try:
-        by_family = json.loads(Path(file).read_text(encoding="utf-8"))["by_family"]
-        found = {family: row.get("blind") for family, row in by_family.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"--blind-result {file}: {error}; expected what `proxy3d evaluate spacespan --blind WEIGHTS -o FILE` writes") from None
-    wrong = [f"{family} holds {score!r}" for family, score in found.items() if score is not None and not _is_share(score)]
-    if wrong:
-        raise BadInput(f"--blind-result {file}: {wrong[0]}; expected a share from 0 to 1")
-    return found
-
-
-def _is_share(score: object) -> bool:
-    return isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
+def origin(weights: Weights | None) -> dict | None:
+    """Where weights come from, for a result."""
+    card = weights.facts.get("run", {}) if weights else {}
+    return {"weights": weights.hash, **{k: card.get(k) for k in ("recipe", "seed", "commit", "train_minutes")}} if weights else None
 
 
 def family_lines(rows: Sequence[Mapping]) -> list[str]:

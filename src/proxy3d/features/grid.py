@@ -11,18 +11,24 @@ STEP_PX = 32  # side lengths are multiples of this, so that encoders with stride
 
 @dataclass(frozen=True)
 class Grid:
-    """h x w patches of 16 px: pictures are resized to `width_px` x `height_px` before they are encoded."""
+    """h x w patches: pictures are resized to `width_px` x `height_px` before they are encoded."""
 
     h: int
     w: int
+    patch_px: int = PATCH_PX
 
     @property
     def width_px(self) -> int:
-        return self.w * PATCH_PX
+        return self.w * self.patch_px
 
     @property
     def height_px(self) -> int:
-        return self.h * PATCH_PX
+        return self.h * self.patch_px
+
+    @property
+    def finer(self) -> Grid:
+        """Every patch in four quarters: where things end is seen more finely than what they are."""
+        return Grid(self.h * 2, self.w * 2, self.patch_px // 2)
 
 
 def grid_for(width_px: int, height_px: int, *, side_px: int = 224) -> Grid:

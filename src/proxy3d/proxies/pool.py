@@ -13,6 +13,9 @@ from proxy3d.proxies.seeds import canonical_order, usable_weight
 from proxy3d.values import Points, Proxies
 
 LEAST_EXTENT_M = 0.01  # a proxy of one point is still something one can see and hit
+POINT_SIGMA_M = 0.02  # how far a point of full weight may be off: a depth camera's error at some three metres
+LEAST_EVIDENCE = 1e-4  # points of full weight; keeps the uncertainty of a proxy without any weight finite
+CHUNK = 4096  # rows worked on at a time: what they need fits a core's cache
 
 
 def prepared(points: Points, budget: int) -> tuple[Points, int]:
@@ -25,9 +28,7 @@ def prepared(points: Points, budget: int) -> tuple[Points, int]:
         raise BadInput(f"{budget} proxies asked for; expected at least 1, for example --proxies 32")
     if len(points) == 0:
         raise BadInput("no point has a position, so there is nothing to summarise; check that the depth is in metres and not all zero")
-    order = canonical_order(points)
-    fields = {name: getattr(points, name)[order] for name in ("xyz_world_m", "feature", "rgb", "frame", "weight")}
-    return Points(**fields), min(budget, len(points))
+    return points.take(canonical_order(points)), min(budget, len(points))
 
 
 def pool_soft(share: Float[Tensor, "*b L K"], value: Float[Tensor, "*b L D"], weight: Float[Tensor, "*b L"]) -> Float[Tensor, "*b K D"]:
@@ -58,14 +59,34 @@ def pool_hard(points: Points, owner: Int[Tensor, "L"], count: int, frames: int) 
     low = torch.full_like(centre, torch.inf).scatter_reduce(0, rows, xyz, "amin")
     high = torch.full_like(centre, -torch.inf).scatter_reduce(0, rows, xyz, "amax")
     seen = torch.bincount(owner * frames + points.frame, minlength=count * frames).view(count, frames) / size[:, None]
+    evidence = sums(owner, count, points.weight.double()[:, None])[:, 0]
     return Proxies(
         xyz_world_m=centre.clamp(low, high).float(),
         extent_m=(math.sqrt(3) * variance.sqrt()).clamp_min(LEAST_EXTENT_M).float(),
-        feature=sums(owner, count, within.float() * points.feature),
+        feature=weighted_sums(owner, count, within[:, 0].float(), points.feature),
         weight=share.float(),
         size=size,
         seen=seen.float(),
+        sigma_m=position_sigma(variance, evidence).float(),
     )
+
+
+def position_sigma(variance: Float[Tensor, "K 3"], evidence: Float[Tensor, "K"]) -> Float[Tensor, "K"]:
+    """Metres by which the position of a proxy may be off along an axis (one standard deviation).
+
+    The standard error of a mean: spread and sensor error of its points over the root of how many points of full weight they
+    are worth (`evidence`, the sum of their weights). So few points, doubtful points and widely spread points all make it larger.
+    """
+    return ((variance.mean(1) + POINT_SIGMA_M**2) / evidence.clamp_min(LEAST_EVIDENCE)).sqrt()
+
+
+def weighted_sums(owner: Int[Tensor, "L"], count: int, weight: Float[Tensor, "L"], value: Float[Tensor, "L D"]) -> Float[Tensor, "K D"]:
+    """Sum of weight times value for each owner, chunk by chunk, so that no second copy of the features is made."""
+    total = value.new_zeros(count, value.shape[1])
+    for rows in torch.arange(len(owner)).split(CHUNK):
+        part = slice(int(rows[0]), int(rows[-1]) + 1)
+        total.index_add_(0, owner[part], weight[part, None] * value[part])
+    return total
 
 
 def sums(owner: Int[Tensor, "L"], count: int, value: Float[Tensor, "L D"]) -> Float[Tensor, "K D"]:
@@ -78,8 +99,11 @@ def fill_empty(owner: Int[Tensor, "L"], distance: Float[Tensor, "L"], count: int
 
     `distance` (L) says how badly a point fits where it is. Possible whenever there are at least `count` points.
     """
+    gaps = (torch.bincount(owner, minlength=count) == 0).nonzero()[:, 0].tolist()
+    if not gaps:
+        return owner
     owner, distance = owner.clone(), distance.clone()
-    for empty in (torch.bincount(owner, minlength=count) == 0).nonzero()[:, 0].tolist():
+    for empty in gaps:
         alone = torch.bincount(owner, minlength=count)[owner] == 1
         worst = distance.masked_fill(alone, -torch.inf).argmax()
         owner[worst] = empty

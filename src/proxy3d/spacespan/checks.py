@@ -13,16 +13,20 @@ from pathlib import Path
 
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.make import room_folders
+from proxy3d.spacespan.nouns import parse
+from proxy3d.spacespan.questions.queries import Query, read_queries
 from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.room_geometry import SURE_PX, Measured, measured
 from proxy3d.spacespan.rooms.shards import files_digest, read_shards
-from proxy3d.spacespan.solver import parse
 
 SPLITS = ("train", "val", "test")
 DEPTH_M, INSIDE = 0.01, 0.97  # what exact rooms keep to
 SEEN_MAX_PX, SEEN_SUM_PX = 60, 120  # at 256 x 256 pixels; what the clip must show of a thing before a question may rest on it
 SHOWN = 10  # of each kind of trouble; the counts are of all
+# "There is a lamp or there is a bed" is true without the one or the other.
+EITHER = re.compile(r"\bthere (is|are)\b[^.?]* or |(?<!true) or there (is|are)\b")
+FEWER = re.compile(r"(\bmore [^.?]*?) than .*?(?= and | or |[.?]|$)")  # of "more chairs than beds" the beds may well be missing
 NEGATIVE = re.compile(r"\b(no|not|without|never|none|nothing|isn't|aren't)\b")
 
 
@@ -45,7 +49,8 @@ def check_rooms(folder: Path, *, sample: int = 100) -> dict:
     leaks = list(shared(rooms))
     changed = [f"files differ from when the room was made: {split}/{name}" for split, name in changed_files(folder, rooms)]
     records = {split: read_records(folder / f"{split}.jsonl") for split in rooms if (folder / f"{split}.jsonl").is_file()}
-    unseen = list(unseen_questions(rooms, records))
+    queries = {split: read_queries(folder / f"{split}.queries.jsonl") for split in rooms}
+    unseen = [*unseen_questions(rooms, records), *unseen_queries(rooms, queries)]
     wrong += [*leaks, *changed, *(f"asks about what was never seen: {text}" for _, text in unseen)]
     return {
         "rooms": sum(map(len, rooms.values())),
@@ -55,6 +60,7 @@ def check_rooms(folder: Path, *, sample: int = 100) -> dict:
         "shared_between_splits": len(leaks),
         "changed_rooms": len(changed),
         "questions": sum(map(len, records.values())),
+        "queries": sum(map(len, queries.values())),
         "unseen_questions": len(unseen),
         "unseen_by_family": dict(sorted(Counter(family for family, _ in unseen).items())),
         "troubles": len(wrong),
@@ -192,6 +198,20 @@ def unseen_questions(rooms: Mapping[str, Mapping[str, Room]], records: Mapping[s
                 yield record.family, f"{record.question_id}: {record.question} ({what})"
 
 
+def unseen_queries(rooms: Mapping[str, Mapping[str, Room]], queries: Mapping[str, Sequence[Query]]) -> Iterator[tuple[str, str]]:
+    """("retrieval", query) of queries with a room that is not there, or whose clip does not clearly show what the query speaks of."""
+    for split, asked in queries.items():
+        lexicon = {thing.category for room in rooms[split].values() for thing in room.objects}
+        clear = {name: set(clearly_seen(room).values()) for name, room in rooms[split].items()}
+        for query in asked:
+            _, nouns = parse(FEWER.sub(r"\1", query.text), lexicon)
+            for name in query.rooms:
+                if name not in clear:
+                    yield "retrieval", f"{query.query_id} is about a room that is not in {split}"
+                elif missing := [noun for noun in nouns if noun not in clear[name]]:
+                    yield "retrieval", f"{query.query_id}: {query.text} ({missing[0]} in {name})"
+
+
 def clearly_seen(room: Room) -> dict[int, str]:
     """Ids and categories of what the clip clearly shows."""
     area = room.image_size_px[0] * room.image_size_px[1] / 256**2
@@ -205,12 +225,15 @@ def clearly_seen(room: Room) -> dict[int, str]:
 def denies(record: Record) -> bool:
     """Whether a record may name what is not there: the answer is no, none or false, or the words themselves deny."""
     nothing = record.answer_type in ("boxes", "objects") and not record.targets
-    return nothing or record.answer.lower() in ("no", "0", "false", "none") or bool(NEGATIVE.search(record.question.lower()))
+    text = record.question.lower()
+    open_either = record.choices == ("true", "false") and EITHER.search(text)
+    return nothing or record.answer.lower() in ("no", "0", "false", "none") or bool(open_either or NEGATIVE.search(text))
 
 
 def missing_words(record: Record, clear: Mapping[int, str], lexicon: set[str]) -> list[str]:
-    """Categories that a question speaks of as there and the clip does not show; what it only offers as an answer may be absent."""
-    _, nouns = parse(record.question, lexicon)
+    """Categories that a question or a caption speaks of as there and the clip does not show; what is only offered as an answer may be absent."""
+    told = " ".join((record.question, *record.answers)) if record.answer_type == "caption" else record.question
+    _, nouns = parse(FEWER.sub(r"\1", told), lexicon)
     return [noun for noun in nouns if noun not in clear.values() and noun not in record.choices]
 
 

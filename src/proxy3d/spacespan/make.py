@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy3d.spacespan.questions import Vocabulary, ask_about, balance
+from proxy3d.spacespan.questions import Vocabulary, ask_about, ask_across, ask_queries, balance
 from proxy3d.spacespan.record import write_records
 from proxy3d.spacespan.room import Room
 
@@ -33,11 +33,11 @@ def make_dataset(
     corruption: Corruption | None = None,
     engine: str = "processes",
 ) -> dict:
-    """Rooms in `out/<split>/`, questions in `out/<split>.jsonl`, and `out/spacespan.json` last, with counts and hashes.
+    """Rooms in `out/<split>/`, questions in `out/<split>.jsonl`, queries in `out/<split>.queries.jsonl`, and `out/spacespan.json` last.
 
-    A bank folder that does not exist yet is built there first, from two Debian packages. Resumable and deterministic: spacespan.json covers every
-    byte of rooms and questions, and is the same after a stop, a second run, or with another number of workers. What the making cost is
-    kept apart from it, in the shard files of each split.
+    A bank folder that does not exist yet is built there first, from two Debian packages. Resumable and deterministic: spacespan.json has counts
+    and hashes, covers every byte of rooms, questions and queries, and is the same after a stop, a second run, or with another number of workers.
+    What the making cost is kept apart from it, in the shard files of each split.
 
     Raises:
         BadInput: the bank cannot be built, rendering cannot start, or the folder holds other rooms.
@@ -62,11 +62,14 @@ def make_dataset(
 
 
 def write_questions(out: Path, split: str, count: int, *, seed: int, per_family: int) -> dict:
-    """Balanced questions about the first `count` rooms of a split; returns their number and hash."""
+    """Balanced questions about the first `count` rooms of a split, and queries over all of them; returns their numbers and hashes."""
     rooms = [Room.load(folder) for folder in room_folders(out / split)[:count]]
     vocabulary = Vocabulary.of(rooms, 3 if count >= 50 else 1)
     records = [r for room in rooms for r in ask_about(room, rng_seed=seed, per_family=per_family, vocabulary=vocabulary)]
-    records = balance(records, seed)
+    # Twins are even as they are; balanced with the others, one could go without the other.
+    records = balance(records, seed) + ask_across(rooms, rng_seed=seed, per_family=per_family, vocabulary=vocabulary)
+    queries = ask_queries(rooms, rng_seed=seed, vocabulary=vocabulary)
     write_records(out / f"{split}.jsonl", records)
-    digest = hashlib.sha256((out / f"{split}.jsonl").read_bytes()).hexdigest()
-    return {"rooms": len(rooms), "questions": len(records), "sha256": digest}
+    write_records(out / f"{split}.queries.jsonl", queries)
+    digest, of_queries = (hashlib.sha256((out / name).read_bytes()).hexdigest() for name in (f"{split}.jsonl", f"{split}.queries.jsonl"))
+    return {"rooms": len(rooms), "questions": len(records), "sha256": digest, "queries": len(queries), "queries_sha256": of_queries}

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 
@@ -35,7 +35,7 @@ class Record:
     question_id: str  # "train-000017-count-0", "scanqa/val-scene0011-0": unique in a data set
     room_id: str
     split: str  # train, val, test; all where a source does not say
-    family: str  # a key of proxy3d.spacespan.questions.FAMILIES, or a source's own task
+    family: str  # a key of FAMILIES or SPLIT_FAMILIES in proxy3d.spacespan.questions, or a source's own task
     question: str
     answer: str
     answer_type: AnswerType
@@ -49,7 +49,7 @@ class Record:
     licence: str = ""  # of the words; pixels carry their own
     unit: str | None = None  # of a number: m, cm, m2
     situation: str | None = None  # where the asker stands and looks, in words
-    world_from_agent: Pose | None = None  # the same as a 4 x 4 matrix, metres, in the frame of the source
+    world_from_agent: Pose | None = None  # the same as a 4 x 4 matrix, metres, in the frame of the source; ours looks along x, y left, z up
     media: tuple[str, ...] = ()  # the clip, or its pictures in order, relative to a folder that the reader names
 
     def __post_init__(self):
@@ -150,7 +150,13 @@ def _is_pose(rows: Pose) -> bool:
         return False
 
 
-def write_records(path: Path, records: Iterable[Record | Dropped]) -> None:
+class Line(Protocol):
+    """What a JSON Lines file can hold."""
+
+    def to_json(self) -> str: ...
+
+
+def write_records(path: Path, records: Iterable[Line]) -> None:
     """A JSON Lines file, one record per line, in the order given; written whole or not at all."""
     part = Path(path).with_name(Path(path).name + ".part")
     try:

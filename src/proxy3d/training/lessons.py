@@ -70,7 +70,7 @@ def look(
     """Proxies of a room. With `worse`, as another sensor and another walk would have given them: noise, fewer frames, a turned world."""
     if worse is not None:
         patches = _worse(patches, worse)
-    feature, salience = encoder(patches.feature.float()[None], patches.rgb[None], patches.xyz_room_m[None], patches.weight[None])
+    feature, salience = encoder(patches.seen())
     turn = float(torch.rand(1, generator=worse) - 0.5) * 1.57 if worse is not None else 0.0
     world_from_room = rigid(rotation_about_z(turn), torch.zeros(3))
     # The true object of a patch rides along as one more feature that the clusterer never sees.
@@ -116,7 +116,7 @@ def _worse(patches: RoomPatches, generator: torch.Generator) -> RoomPatches:
     return replace(
         patches,
         xyz_room_m=xyz[keep],
-        **{k: getattr(patches, k)[keep] for k in ("feature", "rgb", "weight", "frame", "instance")},
+        **{k: getattr(patches, k)[keep] for k in ("detail", "patch", "cell", "rgb", "weight", "frame", "instance")},
     )
 
 

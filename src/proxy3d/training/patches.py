@@ -17,15 +17,19 @@ from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import transform
 from proxy3d.points.lift import lift
 from proxy3d.points.upright import patch_normals, room_from_world, wall_yaw
+from proxy3d.proxies.encoder import Seen
 from proxy3d.spacespan.room_clip import load_clip
 from proxy3d.values import Clip, Semantics
 
 
 @dataclass(frozen=True)
 class RoomPatches:
-    """All patches of one clip that have a position, on the way into the proxy encoder, beside what they truly show."""
+    """All quarters of patches of one clip that have a position, on the way into the proxy encoder, beside what they truly show."""
 
-    feature: Float[Tensor, "L F"]  # float16
+    feature: Float[Tensor, "C F"]  # float16, of whole patches
+    detail: Float[Tensor, "L d"]  # float16; no columns where the semantic encoder has no detail
+    patch: Int[Tensor, "L 2"]  # row and column on its frame's grid of quarters
+    cell: Int[Tensor, "L"]  # which of the C patches
     rgb: Float[Tensor, "L 3"]
     xyz_room_m: Float[Tensor, "L 3"]  # in the room's own frame (points.upright)
     weight: Float[Tensor, "L"]  # confidence
@@ -34,10 +38,14 @@ class RoomPatches:
     camera_room_m: Float[Tensor, "T 3"]
     room_from_world: Float[Tensor, "4 4"]
 
+    def seen(self) -> Seen:
+        """All of it, for a ProxyEncoder. A patch of which no quarter is left stays out of sight: its weight is 0."""
+        return Seen(*(column[None] for column in (self.feature.float(), self.detail.float(), self.cell, self.rgb, self.xyz_room_m, self.weight)))
+
 
 def patch_instances(instance: Int[Tensor, "T H W"], depth_m: Float[Tensor, "T H W"], grid: Grid, encoder: SensorDepth) -> Int[Tensor, "T h w"]:
     """The object that owns most samples of each patch's nearer surface, the surface its position comes from."""
-    rows, columns = sampled_pixels(depth_m.shape[1:], grid, encoder.samples)
+    rows, columns = sampled_pixels(depth_m.shape[1:], grid, encoder.per_side(grid))
     depth, label = (value[:, rows[:, None], columns, None] for value in (depth_m, instance))
     near = nearer_surface(per_patch(depth, grid)[..., 0], encoder.spread)
     votes = F.one_hot(per_patch(label, grid)[..., 0].long(), int(instance.max()) + 1) * near[..., None]
@@ -47,14 +55,19 @@ def patch_instances(instance: Int[Tensor, "T H W"], depth_m: Float[Tensor, "T H 
 def patches_of_room(folder: Path, semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
     """Look at one rendered room with the frozen encoders, in the very steps that `pipeline.encode` takes."""
     _, clip, instance = load_clip(folder)
-    encoder = SensorDepth()
     grid = grid_for(clip.frame.shape[3], clip.frame.shape[2])
+    semantics, encoder = semantic(clip, grid), SensorDepth()
+    grid = grid if semantics.detail is None else grid.finer
     geometry = encoder(clip, grid)
-    points, keep = lift(clip, semantic(clip, grid), geometry, torch.eye(4))
+    points, keep = lift(clip, semantics, geometry, torch.eye(4))
+    seen = Seen.of(points, points.xyz_world_m)
     camera = clip.world_from_camera[:, :3, 3]
     frame = room_from_world(points.xyz_world_m, points.weight, wall_yaw(*patch_normals(geometry, camera)), clip.world_from_camera[0])
     return RoomPatches(
-        feature=points.feature.half(),
+        feature=seen.feature[0].half(),
+        detail=seen.detail[0].half(),
+        patch=points.patch,
+        cell=seen.cell[0],
         rgb=points.rgb,
         xyz_room_m=transform(frame, points.xyz_world_m),
         weight=points.weight,
@@ -66,7 +79,7 @@ def patches_of_room(folder: Path, semantic: Callable[[Clip, Grid], Semantics]) -
 
 
 def cached_patches(folder: Path, cache: Path, semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
-    """`patches_of_room`, remembered in `cache` as one safetensors file per room (about 1.4 MB)."""
+    """`patches_of_room`, remembered in `cache` as one safetensors file per room (about 2 MB)."""
     file = Path(cache) / f"{Path(folder).name}.safetensors"
     if not file.exists():
         patches = patches_of_room(folder, semantic)

@@ -25,6 +25,7 @@ from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.spacespan.make import room_folders
+from proxy3d.spacespan.questions import FAMILIES, SPLIT_FAMILIES
 from proxy3d.spacespan.record import read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
@@ -43,6 +44,8 @@ FIRST_FAMILIES = (
     "existence", "support", "left_right", "nearer", "count", "distance", "nearest", "what_is_at", "height", "taller", "colour",
     "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative",
 )  # fmt: skip
+# Everything that is answered in a few words.
+WORDED_FAMILIES = (*(f for f in (*FAMILIES, *SPLIT_FAMILIES) if not f.startswith("ground_") and not f.endswith("_caption")),)
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,14 @@ class Recipe:
 
     families: tuple[str, ...] = FIRST_FAMILIES  # what it is asked; weights are scored on what they were taught
     semantic: str = "efficientnet_lite0"
-    encoder: EncoderSettings = EncoderSettings()
+    encoder: EncoderSettings = EncoderSettings(detail_dim=40, tells_things=True)
     reader: ReaderSettings = ReaderSettings()
     cluster: ClusterSettings = ClusterSettings()
     align: AlignSettings = AlignSettings(rooms=2, questions=16)
     adapt: AlignSettings = AlignSettings(rooms=2, questions=10, speak=True)
     looks: int = 2  # per training room; the first is the clean one
     proxies: int = 32
+    most_rooms: int | None = None  # questions of the first so many only; None = of all
     stages: tuple[Stage, ...] = (
         Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=1000, lr=1e-3, fast=("log_beta", "log_tau")),
         Stage("align", ("namer", "fusion", "pointing"), steps=2500, lr=6e-4),
@@ -68,11 +72,18 @@ class Recipe:
 
 RECIPES = {
     "first": Recipe(),
+    "proxies": Recipe(stages=Recipe.stages[:1]),  # stage 1 alone: weights that encode and do not answer
+    # All families that words can answer, for a reader that sees nothing (`train words --blind`): what do questions give away?
+    "words": Recipe(
+        families=WORDED_FAMILIES,
+        most_rooms=700,
+        stages=(Recipe.stages[0], replace(Recipe.stages[1], steps=800), replace(Recipe.stages[2], steps=120)),
+    ),
     "tiny": Recipe(
         semantic="tiny",
         encoder=EncoderSettings(feature_dim=24, width=24, layers=1, heads=2, out_dim=16),
         reader=ReaderSettings("tiny", proxy_dim=16, width=16, heads=2, scene_layers=1, fusion_layers=1, tap=2, cross_every=1, rank=2),
-        cluster=ClusterSettings(rooms=2, patches=64, proxies=8, anchors=16),
+        cluster=ClusterSettings(rooms=2, patches=64, proxies=(6, 8), anchors=16),
         looks=1,
         proxies=8,
         stages=(
@@ -157,12 +168,15 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     recipe, started = named_recipe(name), time.monotonic()
     torch.manual_seed(seed)
     semantic = SEMANTIC[recipe.semantic]()
-    data = load_rooms(Path(rooms) / "train", out / "patches", semantic)
+    cache = Path(rooms) / ".patches" / recipe.semantic  # beside what they are computed from, so that all recipes and seeds share them
+    data = load_rooms(Path(rooms) / "train", cache, semantic)
     teacher, facts = train_clusters(recipe, data, out, seed)
+    if len(recipe.stages) == 1:
+        return finish(out, teacher.encoder, teacher.clusterer, None, run_card(name, seed, Path(rooms), [facts], started))
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
     lessons = rooms_of_questions(recipe, data, teacher, Path(rooms) / "train.jsonl", host, out, seed)
     reader, more = train_reader(recipe, host, lessons, data.categories, out, seed)
-    held_back = load_rooms(Path(rooms) / "val", out / "patches", semantic, data.categories)
+    held_back = load_rooms(Path(rooms) / "val", cache, semantic, data.categories)
     least = best_least_score(reader, rooms_of_questions(recipe, held_back, teacher, Path(rooms) / "val.jsonl", host, out / "val", seed))
     card = run_card(name, seed, Path(rooms), (facts, *more), started)
     return finish(out, teacher.encoder, teacher.clusterer, reader, card, least_score=least)
@@ -174,9 +188,11 @@ def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     Needs nothing of the seeing run and may go beside it; its encoder is untrained, because there is nothing to encode.
 
     Raises:
-        BadInput: unknown recipe, or no data.
+        BadInput: unknown recipe, one that asks no questions, or no data.
     """
     recipe, started = named_recipe(name), time.monotonic()
+    if len(recipe.stages) == 1:
+        raise BadInput(f"the recipe {name} asks no questions, so nothing of it can be blind; try `proxy3d train first --blind`")
     torch.manual_seed(seed)
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
     categories = category_words([Room.load(folder) for folder in found_rooms(Path(rooms) / "train")])
@@ -200,9 +216,9 @@ def run_card(name: str, seed: int, rooms: Path, facts: Sequence[dict], started: 
     }
 
 
-def finish(out: Path, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader, card: dict, **facts: object) -> dict:
+def finish(out: Path, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader | None, card: dict, **facts: object) -> dict:
     """Write weights and run card; more facts go into the weights beside it."""
-    round_to_half(encoder, clusterer, reader)
+    round_to_half(*(part for part in (encoder, clusterer, reader) if part is not None))
     weights = out / "weights.safetensors"
     save_weights(weights, encoder=encoder, clusterer=clusterer, reader=reader, facts={"run": card, **facts})
     part = out / "run.json.part"
@@ -214,9 +230,10 @@ def finish(out: Path, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: Spat
 def train_clusters(recipe: Recipe, data: TrainingRooms, out: Path, seed: int) -> tuple[ClusterTeacher, dict]:
     """Stage 1; the language model takes no part."""
     encoder = ProxyEncoder(recipe.encoder)
-    sample = torch.cat([p.feature[::7].float() for p in data.patches[:200]])
-    encoder.feature_mean.copy_(sample.mean(0))
-    encoder.feature_std.copy_(sample.std(0).clamp_min(1e-3))
+    for name in ("feature", "detail") if recipe.encoder.detail_dim else ("feature",):
+        sample = torch.cat([getattr(p, name)[::7].float() for p in data.patches[:200]])
+        getattr(encoder, f"{name}_mean").copy_(sample.mean(0))
+        getattr(encoder, f"{name}_std").copy_(sample.std(0).clamp_min(1e-3))
     teacher = ClusterTeacher(encoder, SoftKMeans(recipe.encoder.out_dim), len(data.categories))
     objective = ClusterObjective(teacher, list(zip(data.patches, data.truths(), strict=True)), recipe.cluster, seed)
     return teacher, run_stage(recipe.stages[0], objective, out)
@@ -242,7 +259,7 @@ def questions_by_room(recipe: Recipe, questions: Path, host: LlamaHost) -> dict[
     """The questions of a records file as tokens, of the families that a recipe is asked."""
     by_room = defaultdict(list)
     for record in read_records(questions):
-        if record.family in recipe.families:
+        if record.family in recipe.families and (record.room_id in by_room or len(by_room) != recipe.most_rooms):
             by_room[record.room_id].append(as_question(record, host))
     return by_room
 
@@ -284,10 +301,14 @@ def looks_at(recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, index
 
 def rooms_without_scenes(recipe: Recipe, questions: Path, host: LlamaHost) -> list[RoomOfQuestions]:
     """The same questions, and nothing to look at."""
-    k, d = recipe.proxies, recipe.reader.proxy_dim
-    nothing = SceneNumbers(torch.zeros(k, d), torch.zeros(k, PLACE_DIM), torch.zeros(k, 3), torch.zeros(VIEWER_DIM))
-    lesson = RoomLesson(nothing, torch.zeros(k, 1), torch.zeros(k, 1), torch.zeros(1, 6), torch.zeros(1, dtype=torch.long))
+    nothing, none = no_scene(recipe.proxies, recipe.reader.proxy_dim), torch.zeros(recipe.proxies, 1)
+    lesson = RoomLesson(nothing, none, none, torch.zeros(1, 6), torch.zeros(1, dtype=torch.long))
     return [RoomOfQuestions([lesson], mine, torch.tensor([-1])) for _, mine in sorted(questions_by_room(recipe, questions, host).items())]
+
+
+def no_scene(proxies: int, dim: int) -> SceneNumbers:
+    """What a blind reader is shown: so many proxies, all zeros."""
+    return SceneNumbers(torch.zeros(proxies, dim), torch.zeros(proxies, PLACE_DIM), torch.zeros(proxies, 3), torch.zeros(VIEWER_DIM))
 
 
 def data_hash(rooms: Path) -> dict:

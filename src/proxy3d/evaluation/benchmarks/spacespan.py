@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from proxy3d.answers.batch import answer_many
 from proxy3d.answers.boxes import merge_votes
 from proxy3d.answers.model import SpatialReader
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.answers_file import KeptAnswers
 from proxy3d.evaluation.metrics.answers import VARIANT, right
 from proxy3d.evaluation.metrics.boxes import aligned_iou, f1_at
 from proxy3d.pipeline import Pipeline
@@ -47,8 +49,28 @@ class Row:
     random_box: float  # chance that a box put at random in the room would do
 
     def to_json(self) -> dict:
-        said = {"predicted": self.text, "predicted_boxes": self.boxes, "blind": self.blind, "oracle": self.oracle}
+        said = {
+            "predicted": self.text,
+            "predicted_boxes": self.boxes,
+            "true_boxes": self.true_boxes,
+            "blind": self.blind,
+            "oracle": self.oracle,
+            "random_object": None if math.isnan(self.random_object) else self.random_object,
+            "random_box": None if math.isnan(self.random_box) else self.random_box,
+        }
         return {**json.loads(self.record.to_json()), **said}
+
+    @staticmethod
+    def from_json(raw: Mapping) -> Row:
+        """What `to_json` made. Raises BadInput when it is something else."""
+        said = ("predicted", "predicted_boxes", "true_boxes", "blind", "oracle", "random_object", "random_box")
+        try:
+            boxes, true = (tuple(tuple(box) for box in raw[key]) for key in said[1:3])
+            by_object, by_box = (float("nan") if raw[key] is None else raw[key] for key in said[5:])
+            record = Record.from_json(json.dumps({k: v for k, v in raw.items() if k not in said}))
+            return Row(record, raw["predicted"], boxes, true, raw["blind"], raw["oracle"], by_object, by_box)
+        except (KeyError, TypeError) as error:
+            raise BadInput(f"not an answer of `proxy3d evaluate`: {error}; expected a line of its .answers.jsonl") from None
 
 
 def evaluate_rooms(
@@ -58,9 +80,12 @@ def evaluate_rooms(
     *,
     blind: SpatialReader | None = None,
     limit: int | None = None,
+    kept: KeptAnswers | None = None,
     progress: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> list[Row]:
     """Ask everything that the weights were taught about every room of a split, through the same encode and answer path that users have.
+
+    Rooms whose answers are `kept` are not asked again.
 
     Raises:
         BadInput: no such data set.
@@ -74,9 +99,16 @@ def evaluate_rooms(
     sizes = sorted(tuple(o.size_m) for name in list(by_room)[:50] for o in Room.load(Path(rooms) / split / name).objects)
     rows: list[Row] = []
     for number, (name, records) in enumerate(sorted(by_room.items())[:limit], 1):
+        if kept is not None and name in kept.rooms:
+            rows += [Row.from_json(row) for row in kept.rooms[name]]
+            continue
         room, clip, _ = load_clip(Path(rooms) / split / name)
         scene = pipeline.encode_clip(clip, clip_id=name)
-        rows += room_rows(pipeline.weights.reader, scene, room, records, blind, lexicon, sizes, float(pipeline.weights.facts.get("least_score", 0.5)))
+        least = float(pipeline.weights.facts.get("least_score", 0.5))
+        fresh = room_rows(pipeline.weights.reader, scene, room, records, blind, lexicon, sizes, least)
+        if kept is not None:
+            kept.keep(name, [row.to_json() for row in fresh])
+        rows += fresh
         if number % 10 == 0:
             progress(f"{split}: {number}/{len(by_room)} rooms")
     return rows
@@ -167,13 +199,13 @@ def scores(rows: Sequence[Row], train: Sequence[Record]) -> dict:
 
 
 def _words(rows: Sequence[Row], guess: Callable[[Record], tuple[str, str]]) -> dict:
-    def mean(says: Callable[[Row], str]) -> float:
-        return float(np.mean([right(says(r), r.record.answer, r.record.answer_type) for r in rows]))
+    def mean(says: Callable[[Row], str]) -> float | None:
+        return float(np.mean([right(says(r), r.record.answer, r.record.answer_type) for r in rows])) if rows else None
 
     return {
         "n": len(rows),
         "accuracy": mean(lambda r: r.text),
-        "chance": float(np.mean([r.record.chance or 0.0 for r in rows])),
+        "chance": float(np.mean([r.record.chance or 0.0 for r in rows])) if rows else None,
         "majority": mean(lambda r: guess(r.record)[0]),
         "majority_given_subject": mean(lambda r: guess(r.record)[1]),
         "blind": mean(lambda r: r.blind),
@@ -191,7 +223,7 @@ def _grounding(rows: Sequence[Row]) -> dict:
         "acc_at_025": float(np.mean(hit)) if one else None,
         "random_box_acc_at_025": float(np.mean([r.random_box for r in one])) if one else None,
         "random_object_acc_at_025": float(np.mean([r.random_object for r in one])) if one else None,
-        "f1_at_025": float(np.mean([f1_at(r.boxes, r.true_boxes, IOU) for r in rows])),
+        "f1_at_025": float(np.mean([f1_at(r.boxes, r.true_boxes, IOU) for r in rows])) if rows else None,
         "none_right": float(np.mean([not r.boxes for r in none])) if none else None,
         "many_f1_at_025": float(np.mean([f1_at(r.boxes, r.true_boxes, IOU) for r in many])) if many else None,
     }

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.errors import BadInput
-from proxy3d.features.grid import Grid
+from proxy3d.features.grid import PATCH_PX, Grid
 from proxy3d.geometry import transform, unproject
 from proxy3d.values import Clip, Geometry, Scale
 
@@ -22,7 +22,7 @@ class SensorDepth:
     `spread` (relative) of the patch's lower-quartile depth count. Confidence is the share of pixels that count.
     """
 
-    samples: int = 8  # depth samples per patch side
+    samples: int = 8  # depth samples per side of a patch of 16 px; a finer grid measures the same pixels, fewer for each patch
     spread: float = 0.10
 
     licence = "Apache-2.0"
@@ -46,7 +46,7 @@ class SensorDepth:
                 "(depth from pictures alone is not built yet); give an RGB-D capture"
             )
         # Rays go through the very pixels that were measured: rays through the patch's own lattice would be half a pixel off.
-        rows, columns = sampled_pixels(clip.depth_m.shape[1:], grid, self.samples)
+        rows, columns = sampled_pixels(clip.depth_m.shape[1:], grid, self.per_side(grid))
         depth = clip.depth_m[:, rows[:, None], columns]
         xyz_camera = per_patch(unproject(depth, clip.intrinsics_px, rows=rows, columns=columns), grid)  # (T, h, w, S, 3)
         counts = nearer_surface(per_patch(depth[..., None], grid)[..., 0], self.spread)
@@ -55,6 +55,10 @@ class SensorDepth:
         frames = len(mean)
         xyz_world = transform(clip.world_from_camera, mean.reshape(frames, -1, 3)).reshape(mean.shape)
         return Geometry(xyz_world, share, Scale(1.0, "sensor", 0.01))
+
+    def per_side(self, grid: Grid) -> int:
+        """Samples per side of a patch of this grid."""
+        return max(1, self.samples * grid.patch_px // PATCH_PX)
 
 
 def sampled_pixels(size: tuple[int, int], grid: Grid, samples: int) -> tuple[Int[Tensor, "h*s"], Int[Tensor, "w*s"]]:

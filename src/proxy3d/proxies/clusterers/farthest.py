@@ -16,6 +16,7 @@ class Farthest:
     """Farthest-point seeds on position alone, then one mean per seed (Gonzalez 1985)."""
 
     follows_rigid_motion = True
+    covers_space = True
 
     def __call__(self, points: Points, budget: int, frames: int) -> Proxies:
         """Exactly `budget` proxies (all points if there are fewer).

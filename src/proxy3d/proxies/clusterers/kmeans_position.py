@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from proxy3d.proxies.pool import fill_empty, pool_hard, prepared, sums
-from proxy3d.proxies.seeds import farthest_seeds, pull, usable_weight
+from proxy3d.proxies.lloyd import lloyd
+from proxy3d.proxies.pool import pool_hard, prepared
+from proxy3d.proxies.seeds import farthest_seeds, usable_weight
 from proxy3d.values import Points, Proxies
 
 
@@ -18,6 +17,7 @@ class KMeansPosition:
     rounds: int = 10
 
     follows_rigid_motion = True
+    covers_space = True
 
     def __call__(self, points: Points, budget: int, frames: int) -> Proxies:
         """Exactly `budget` proxies (all points if there are fewer).
@@ -26,15 +26,7 @@ class KMeansPosition:
             BadInput: no points, or a budget below 1.
         """
         points, count = prepared(points, budget)
-        xyz, weight = points.xyz_world_m.double(), usable_weight(points.weight.double())
-        centre = xyz[farthest_seeds(xyz, weight, count)]
-        owner = torch.full((len(xyz),), -1)
-        for _ in range(self.rounds):
-            distance, nearest = torch.cdist(xyz, centre, compute_mode="donot_use_mm_for_euclid_dist").min(1)
-            nearest = fill_empty(nearest, distance.square() * pull(weight), count)
-            if torch.equal(nearest, owner):
-                break
-            owner = nearest
-            share = (weight + 1e-12)[:, None]  # so that a proxy whose points all weigh nothing still has a centre
-            centre = sums(owner, count, share * xyz) / sums(owner, count, share)
+        xyz, weight = points.xyz_world_m.detach().double(), usable_weight(points.weight.double())
+        xyz = xyz - xyz.mean(0)
+        owner, _ = lloyd(xyz, weight, xyz[farthest_seeds(xyz, weight, count)], self.rounds)
         return pool_hard(points, owner, count, frames)

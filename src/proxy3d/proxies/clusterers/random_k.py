@@ -22,6 +22,7 @@ class RandomK:
     seed: int = 0
 
     follows_rigid_motion = False  # moved points are other points, so the draw is another draw
+    covers_space = False  # it is what the others are measured against
 
     def __call__(self, points: Points, budget: int, frames: int) -> Proxies:
         """Exactly `budget` proxies (all points if there are fewer).

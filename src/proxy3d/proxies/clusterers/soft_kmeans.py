@@ -7,10 +7,10 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
-from proxy3d.proxies.pool import fill_empty, pool_hard, prepared
+from proxy3d.proxies.pool import CHUNK, fill_empty, pool_hard, prepared
 from proxy3d.proxies.seeds import farthest_seeds, pull, usable_weight
+from proxy3d.proxies.space import joint_space, projection
 from proxy3d.values import Points, Proxies
 
 
@@ -28,6 +28,7 @@ class SoftKMeans(nn.Module):
     """
 
     follows_rigid_motion = True
+    covers_space = True  # proxies lie closer to the points than random ones do
 
     def __init__(self, feature_dim: int | None = None, width: int = 32, rounds: int = 3, *, beta: float = 1.0, tau: float = 0.05):
         super().__init__()
@@ -37,20 +38,11 @@ class SoftKMeans(nn.Module):
         self.log_tau = nn.Parameter(torch.tensor(math.log(tau)))
         self.meaning_map = None
         if feature_dim is not None:
-            start = torch.empty(width, feature_dim)
-            nn.init.orthogonal_(start, generator=torch.Generator().manual_seed(0))
-            # Scaled so that a projected difference is as long as the difference itself, on average.
-            self.meaning_map = nn.Parameter(start * math.sqrt(max(feature_dim / width, 1.0)))
+            self.meaning_map = nn.Parameter(projection(width, feature_dim))
 
     def embed(self, feature: Float[Tensor, "*b L D"], xyz: Float[Tensor, "*b L 3"], weight: Float[Tensor, "*b L"]) -> Float[Tensor, "*b L U"]:
         """The space in which points are compared: unit-length meaning beside position in units of the clip's own spread."""
-        share = usable_weight(weight)[..., None]
-        offset = xyz - (share * xyz).sum(-2, keepdim=True)
-        spread = (share * offset.square()).sum((-1, -2), keepdim=True).sqrt().clamp_min(1e-6)
-        meaning = functional.normalize(feature, dim=-1)
-        if self.meaning_map is not None:
-            meaning = functional.linear(meaning, self.meaning_map)
-        return torch.cat([meaning, self.log_beta.exp() * offset / spread], -1)
+        return joint_space(feature, xyz, weight, beta=self.log_beta.exp(), meaning_map=self.meaning_map)
 
     def assign(
         self, feature: Float[Tensor, "*b L D"], xyz: Float[Tensor, "*b L 3"], weight: Float[Tensor, "*b L"], budget: int
@@ -60,8 +52,7 @@ class SoftKMeans(nn.Module):
         Differentiable in feature, xyz, weight and all parameters, except through the choice of the seeds. Takes one clip or a
         batch of them; fill shorter clips up with points of weight 0, which count for nothing.
         """
-        share, _, _, seeds = self._rounds(feature, xyz, weight, budget)
-        return share, seeds
+        return self._rounds(feature, xyz, weight, budget)
 
     @torch.no_grad()
     def forward(self, points: Points, budget: int, frames: int) -> Proxies:
@@ -76,26 +67,47 @@ class SoftKMeans(nn.Module):
     @torch.no_grad()
     def owners(self, points: Points, count: int) -> Int[Tensor, "L"]:
         """Which proxy each point ends up in; nobody is left without a point. `count` is at most the number of points."""
-        share, u, centre, _ = self._rounds(points.feature, points.xyz_world_m, points.weight, count)
-        owner = share.argmax(1)
-        misfit = (u - centre[owner]).square().sum(1) * pull(usable_weight(points.weight))
-        return fill_empty(owner, misfit, count)
+        u = self.embed(points.feature, points.xyz_world_m, points.weight)
+        weight, tau = usable_weight(points.weight), self.log_tau.exp()
+        centre = u[farthest_seeds(u, weight, count)]
+        parts = list(zip(u.split(CHUNK), weighted(u, weight).split(CHUNK), strict=True))
+        for _ in range(self.rounds - 1):
+            total = sum(torch.softmax(closeness(some, centre, tau), -1).T @ rows for some, rows in parts)
+            centre = moved(centre, total)
+        # The largest share is the largest closeness: the last softmax is not needed.
+        owner = torch.cat([closeness(some, centre, tau).argmax(1) for some, _ in parts])
+        if int(torch.bincount(owner, minlength=count).min()) > 0:
+            return owner
+        return fill_empty(owner, (u - centre[owner]).square().sum(1) * pull(weight), count)
 
-    def _rounds(self, feature: Tensor, xyz: Tensor, weight: Tensor, budget: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Shares of the last round, u, the centres those shares were measured against, and the seeds."""
+    def _rounds(self, feature: Tensor, xyz: Tensor, weight: Tensor, budget: int) -> tuple[Tensor, Tensor]:
+        """Shares of the last round, and the seeds."""
         u = self.embed(feature, xyz, weight)
-        weight = usable_weight(weight)
+        weight, tau = usable_weight(weight), self.log_tau.exp()
         seeds = farthest_seeds(u.detach(), weight, budget)
         centre = u.gather(-2, seeds[..., None].expand(*seeds.shape, u.shape[-1]))
-        share = self._share(u, centre)
+        share, rows = torch.softmax(closeness(u, centre, tau), -1), weighted(u, weight)
         for _ in range(self.rounds - 1):
-            mass = share * weight[..., None]
-            # A centre that has lost all its points stays where it is instead of dividing by zero.
-            centre = (mass.transpose(-1, -2) @ u + 1e-9 * centre) / (mass.sum(-2)[..., None] + 1e-9)
-            share = self._share(u, centre)
-        return share, u, centre, seeds
+            centre = moved(centre, share.transpose(-1, -2) @ rows)
+            share = torch.softmax(closeness(u, centre, tau), -1)
+        return share, seeds
 
-    def _share(self, u: Tensor, centre: Tensor) -> Tensor:
-        # |u - c|^2 without |u|^2, which is the same for all k and drops out of the softmax.
-        closeness = 2 * u @ centre.transpose(-1, -2) - centre.square().sum(-1)[..., None, :]
-        return torch.softmax(closeness / self.log_tau.exp(), -1)
+
+def closeness(u: Float[Tensor, "*b L U"], centre: Float[Tensor, "*b K U"], tau: Float[Tensor, ""]) -> Float[Tensor, "*b L K"]:
+    """-|u - c|^2 / tau without |u|^2, which is the same for all centres and drops out of softmax and maximum; one matrix product."""
+    aim = centre.transpose(-1, -2) * (2 / tau)
+    bias = -centre.square().sum(-1)[..., None, :] / tau
+    return torch.baddbmm(bias, u, aim) if u.ndim == 3 else torch.addmm(bias, u, aim) if u.ndim == 2 else u @ aim + bias
+
+
+def weighted(u: Float[Tensor, "*b L U"], weight: Float[Tensor, "*b L"]) -> Float[Tensor, "*b L U+1"]:
+    """w_j [u_j, 1], made once: shares times these rows are sums of points and of weights in one matrix product.
+
+    Those of parts of the points simply add up, so a million points are worked through piece by piece.
+    """
+    return torch.cat([weight[..., None] * u, weight[..., None]], -1)
+
+
+def moved(centre: Float[Tensor, "*b K U"], total: Float[Tensor, "*b K U+1"]) -> Float[Tensor, "*b K U"]:
+    """The centres of such sums. One that has lost all its points stays where it is instead of dividing by zero."""
+    return (total[..., :-1] + 1e-9 * centre) / (total[..., -1:] + 1e-9)

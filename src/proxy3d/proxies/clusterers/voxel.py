@@ -23,6 +23,7 @@ class Voxel:
     steps: int = 8  # of the bisection between two halvings
 
     follows_rigid_motion = False  # a grid has axes
+    covers_space = True
 
     def __call__(self, points: Points, budget: int, frames: int) -> Proxies:
         """Exactly `budget` proxies (all points if there are fewer).

@@ -7,7 +7,9 @@ from dataclasses import replace
 from itertools import islice
 from random import Random
 
+from proxy3d.spacespan.questions.across import SPLIT_FAMILIES, ask_across
 from proxy3d.spacespan.questions.balance import balance, blind_report
+from proxy3d.spacespan.questions.captions import object_caption, scene_caption
 from proxy3d.spacespan.questions.directions import direction_easy, direction_hard, direction_medium
 from proxy3d.spacespan.questions.distances import distance, nearer, nearest, what_is_at
 from proxy3d.spacespan.questions.grounding import (
@@ -19,13 +21,29 @@ from proxy3d.spacespan.questions.grounding import (
 )
 from proxy3d.spacespan.questions.order import appearance_order
 from proxy3d.spacespan.questions.presence import colour, count, existence
+from proxy3d.spacespan.questions.queries import Query, ask_queries, read_queries
 from proxy3d.spacespan.questions.relations import left_right, support
+from proxy3d.spacespan.questions.routes import route_plan
+from proxy3d.spacespan.questions.situated import situated_far, situated_side, situated_what
+from proxy3d.spacespan.questions.size_order import size_order
 from proxy3d.spacespan.questions.sizes import height, longest_side, room_size, taller
 from proxy3d.spacespan.questions.view import View, Vocabulary
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import Room
 
-__all__ = ["FAMILIES", "Vocabulary", "ask_about", "askable_categories", "balance", "blind_report"]
+__all__ = [
+    "FAMILIES",
+    "SPLIT_FAMILIES",
+    "Query",
+    "Vocabulary",
+    "ask_about",
+    "ask_across",
+    "ask_queries",
+    "askable_categories",
+    "balance",
+    "blind_report",
+    "read_queries",
+]
 
 # Each yields the questions a room allows, best first, without ids; ask_about takes as many as it wants.
 FAMILIES: dict[str, Callable[[View, Random], Iterator[Record]]] = {
@@ -51,6 +69,13 @@ FAMILIES: dict[str, Callable[[View, Random], Iterator[Record]]] = {
     "ground_support": ground_support,
     "ground_colour": ground_colour,
     "ground_superlative": ground_superlative,
+    "route_plan": route_plan,
+    "size_order": size_order,
+    "situated_side": situated_side,
+    "situated_what": situated_what,
+    "situated_far": situated_far,
+    "object_caption": object_caption,
+    "scene_caption": scene_caption,
 }
 
 

@@ -11,6 +11,7 @@ from itertools import permutations
 from random import Random
 
 from proxy3d.spacespan.questions import words
+from proxy3d.spacespan.questions.usual import usual_sizes
 from proxy3d.spacespan.record import AnswerType, Record
 from proxy3d.spacespan.room import Room, RoomObject
 from proxy3d.values import Box
@@ -21,6 +22,7 @@ BEARING_DEG = 12.0  # and two bearings that are compared differ by at least this
 # Families whose answer is wrong when the box of a target really leans; the others use centres, counts or the longest side.
 BY_UPRIGHT_BOX = ("height", "taller", "support", "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative")
 RATIO = 1.3  # two distances that are compared differ by at least this factor
+NEXT_M = 0.12  # and what is nearest of all is ahead by this much, because a factor means little between things that touch
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Vocabulary:
     presence: tuple[tuple[str, float], ...] = ()  # category, in what share of the rooms it is seen (rooms that leave it open aside)
     support: tuple[tuple[tuple[str, str, str], float], ...] = ()  # ("cup", "on", "table"), how readily to ask it where it is false
     colours: tuple[str, ...] = ()
+    sizes: tuple[tuple[tuple[str, str], tuple[float, ...]], ...] = ()  # (category, a measure), quantiles of what is seen; see questions.usual
 
     @staticmethod
     def of(rooms: Iterable[Room], at_least: int = 1) -> Vocabulary:
@@ -44,7 +47,8 @@ class Vocabulary:
             if decided:
                 presence.append((category, (seen[category] - both[category]) / decided))
         support = tuple(sorted(false_weights(views).items()))
-        return Vocabulary(tuple(presence), support, tuple(sorted({o.colour for view in views for o in view.seen if o.colour})))
+        colours = tuple(sorted({o.colour for view in views for o in view.seen if o.colour}))
+        return Vocabulary(tuple(presence), support, colours, usual_sizes(views))
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -76,6 +80,30 @@ class View:
         groups = {c: group for c, group in self.by_category.items() if c not in self.off_limits and words.countable(c)}
         self.unique = {c: group[0] for c, group in groups.items() if len(group) == 1}
         self.several = {c: group for c, group in groups.items() if len(group) > 1}
+
+    @cached_property
+    def nearest_to(self) -> dict[str, RoomObject]:
+        """For each single thing, by its category: the thing that is clearly nearest to it, where it is clearly seen and neither holds the other."""
+        found = {}
+        for x in self.unique.values():
+            others = [o for o in self.shown if o is not x]
+            near = min(others, key=lambda o: math.dist(o.centre_m[:2], x.centre_m[:2]), default=None)
+            if near is None or near.id not in self.by_id or near.id in self.chain(x) or x.id in self.chain(near):
+                continue
+            if self.clearly_nearest(near, x):
+                found[x.category] = near
+        return found
+
+    def clearly_nearest(self, near: RoomObject, to: RoomObject) -> bool:
+        """Whether nothing that the clip shows, clearly or half, could be nearer."""
+        away = math.dist(near.centre_m[:2], to.centre_m[:2]) + NEXT_M
+        others = [o for o in self.shown if o is not near and o is not to]
+        return all(away <= math.dist(o.centre_m[:2], to.centre_m[:2]) and self.clearly_nearer(near, o, to) for o in others)
+
+    @cached_property
+    def usual(self) -> dict[tuple[str, str], tuple[float, ...]]:
+        """What a category usually measures in the rooms of the split, as quantiles, by (category, measure)."""
+        return dict(self.vocabulary.sizes)
 
     @cached_property
     def supported(self) -> list[RoomObject]:

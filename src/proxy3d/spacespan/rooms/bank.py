@@ -74,7 +74,7 @@ def build_bank(bank_dir: Path, debs: Path | None = None) -> None:
         debs: folder of .deb (or .sh3f, .jar) files; None downloads them with apt-get (no root needed).
 
     Raises:
-        BadInput: the folder is taken, the packages cannot be had or hold nothing usable.
+        BadInput: the folder is taken, the packages cannot be had or hold nothing usable, or the install that simplifies meshes is missing.
     """
     bank_dir = Path(bank_dir)
     if bank_dir.exists() and (not bank_dir.is_dir() or any(bank_dir.iterdir())):
@@ -126,6 +126,8 @@ def _model_or_none(job: tuple[Entry, str]) -> Model | None:
     entry, category = job
     try:
         model = make_model(entry, category)
+    except BadInput:
+        raise  # a package is missing: a bank without every model that needs it would look whole
     except (ValueError, IndexError, OSError) as error:
         print(f"left out {entry.library}/{entry.identifier}: {error}", file=sys.stderr)
         return None
