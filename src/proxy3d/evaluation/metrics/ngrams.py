@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,19 +30,20 @@ class Ngrams:
     @classmethod
     def of(cls, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Ngrams:
         """Words are what stands between blanks; tokenise first."""
-        sentences = [*hypotheses, *(sentence for several in references for sentence in several)]
-        # Split twice rather than keep ten thousand lists: those would wake Python's garbage collector, which costs more than all the rest.
-        words = "\n".join(sentences).split()
-        known = {word: number for number, word in enumerate(dict.fromkeys(words))}
-        length = np.fromiter((len(sentence.split()) for sentence in sentences), np.int64, len(sentences))
-        place = np.repeat(np.arange(len(sentences)), length)
+        distinct, text = numbered(hypotheses, references)
+        # Split twice rather than keep thousands of lists: those would wake Python's garbage collector, which costs more than all the rest.
+        words = "\n".join(distinct).split()
+        known = dict(zip(dict.fromkeys(words), count()))
+        length = np.fromiter((len(sentence.split()) for sentence in distinct), np.int64, len(distinct))
         first = np.fromiter(map(known.__getitem__, words), np.int64, len(words))
-        gram, order, rows = _grams(first, place, max(len(known), 1))
-        keys, count = np.unique(rows * max(len(order), 1) + gram, return_counts=True)
-        sentence, gram = np.divmod(keys, max(len(order), 1))
+        gram, order, rows = _grams(first, np.repeat(np.arange(len(distinct)), length), max(len(known), 1))
+        keys, times = _counted(rows * max(len(order), 1) + gram)
+        rows, gram = np.divmod(keys, max(len(order), 1))
+        # Short answers repeat, so n-grams are counted once per text and copied to all the sentences that say it.
+        sentence, at = spread(np.searchsorted(rows, np.arange(len(distinct) + 1)), text)
         each = np.fromiter(map(len, references), np.int64, len(references))
         item = np.concatenate([np.arange(len(hypotheses)), np.repeat(np.arange(len(references)), each)])
-        return cls(len(hypotheses), length, item, order, sentence, gram, count)
+        return cls(len(hypotheses), length[text], item, order, sentence, gram[at], times[at])
 
     @property
     def split(self) -> int:
@@ -63,6 +65,27 @@ class Ngrams:
         grams = max(len(self.order), 1)
         keys, pair = np.unique(self.item[self.sentence[self.split :]] * grams + self.gram[self.split :], return_inverse=True)
         return *np.divmod(keys, grams), pair
+
+
+def numbered(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[dict[str, int], Int[np.ndarray, "sentences"]]:
+    """Different texts with their numbers, and the number of each sentence, in the order of `Ngrams`."""
+    sentences = [*hypotheses, *chain.from_iterable(references)]
+    distinct = dict(zip(dict.fromkeys(sentences), count()))
+    return distinct, np.fromiter(map(distinct.__getitem__, sentences), np.int64, len(sentences))
+
+
+def spread(start: Int[np.ndarray, "texts+1"], text: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
+    """Rows that texts own from `start` on, for several texts one after the other: whose each is, counted in `text`, and where it lies."""
+    size = start[text + 1] - start[text]
+    whose = np.repeat(np.arange(len(text)), size)
+    return whose, np.arange(len(whose)) + (start[text] - np.cumsum(size) + size)[whose]
+
+
+def _counted(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As np.unique with counts; keys come in four rising runs nearly, which a stable sort is quick at."""
+    keys = np.sort(keys, kind="stable")
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[first], np.diff(first, append=len(keys))
 
 
 def _grams(first: np.ndarray, place: np.ndarray, words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
