@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -30,17 +30,16 @@ class Ngrams:
     @classmethod
     def of(cls, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Ngrams:
         """Words are what stands between blanks; tokenise first."""
-        distinct, text = numbered(hypotheses, references)
+        distinct, text = numbered([*hypotheses, *chain.from_iterable(references)])
         # Split twice rather than keep thousands of lists: those would wake Python's garbage collector, which costs more than all the rest.
-        words = "\n".join(distinct).split()
-        known = dict(zip(dict.fromkeys(words), count()))
+        known, first = numbered("\n".join(distinct).split())
         length = np.fromiter((len(sentence.split()) for sentence in distinct), np.int64, len(distinct))
-        first = np.fromiter(map(known.__getitem__, words), np.int64, len(words))
         gram, order, rows = _grams(first, np.repeat(np.arange(len(distinct)), length), max(len(known), 1))
         keys, times = _counted(rows * max(len(order), 1) + gram)
         rows, gram = np.divmod(keys, max(len(order), 1))
         # Short answers repeat, so n-grams are counted once per text and copied to all the sentences that say it.
-        sentence, at = spread(np.searchsorted(rows, np.arange(len(distinct) + 1)), text)
+        start = np.searchsorted(rows, np.arange(len(distinct) + 1))
+        sentence, at = spread(start[text], np.diff(start)[text])
         each = np.fromiter(map(len, references), np.int64, len(references))
         item = np.concatenate([np.arange(len(hypotheses)), np.repeat(np.arange(len(references)), each)])
         return cls(len(hypotheses), length[text], item, order, sentence, gram[at], times[at])
@@ -67,18 +66,19 @@ class Ngrams:
         return *np.divmod(keys, grams), pair
 
 
-def numbered(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[dict[str, int], Int[np.ndarray, "sentences"]]:
-    """Different texts with their numbers, and the number of each sentence, in the order of `Ngrams`."""
-    sentences = [*hypotheses, *chain.from_iterable(references)]
-    distinct = dict(zip(dict.fromkeys(sentences), count()))
-    return distinct, np.fromiter(map(distinct.__getitem__, sentences), np.int64, len(sentences))
+def numbered(things: Sequence[str]) -> tuple[dict[str, int], Int[np.ndarray, "n"]]:
+    """The different ones, in the order in which they first come, and for each its number among them."""
+    first: dict[str, int] = {}
+    at = np.fromiter(map(first.setdefault, things, range(len(things))), np.int64, len(things))
+    number = np.zeros(len(things), np.int64)
+    number[np.fromiter(first.values(), np.int64, len(first))] = np.arange(len(first))
+    return first, number[at]
 
 
-def spread(start: Int[np.ndarray, "texts+1"], text: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
-    """Rows that texts own from `start` on, for several texts one after the other: whose each is, counted in `text`, and where it lies."""
-    size = start[text + 1] - start[text]
-    whose = np.repeat(np.arange(len(text)), size)
-    return whose, np.arange(len(whose)) + (start[text] - np.cumsum(size) + size)[whose]
+def spread(start: Int[np.ndarray, "n"], size: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
+    """`size` rows from `start` on, of several owners one after the other: whose each row is, and where it lies."""
+    whose = np.repeat(np.arange(len(size)), size)
+    return whose, np.arange(len(whose)) + (start - np.cumsum(size) + size)[whose]
 
 
 def _counted(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from itertools import count
+from collections.abc import Hashable, Sequence
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,12 +23,12 @@ def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> F
     """
     if len(hypotheses) != len(references):
         raise ValueError(f"{len(hypotheses)} hypotheses and references of {len(references)} items")
-    distinct, text = numbered(hypotheses, references)
-    word, start = _words(distinct)
-    items, length = len(hypotheses), np.diff(start)
+    distinct, text = numbered([*hypotheses, *chain.from_iterable(references)])
+    word, start, length = _words(list(distinct))
+    items = len(hypotheses)
     several = np.fromiter(map(len, references), np.int64, items)
     said, meant = np.repeat(text[:items], several), text[items:]
-    common = _common(said, meant, word, start).astype(float)
+    common = _common(said, meant, (word, start, length)).astype(float)
     scores, some = np.zeros(items), several > 0
     if some.any():
         first = (np.cumsum(several) - several)[some]
@@ -38,37 +38,39 @@ def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> F
     return scores
 
 
-def _words(distinct: Iterable[str]) -> tuple[Int[np.ndarray, "words"], Int[np.ndarray, "texts+1"]]:
-    """All words of all texts as numbers, and where each text begins."""
-    texts = list(distinct)
-    words = " \n ".join(texts).split(" ")
-    length = np.fromiter((text.count(" ") for text in texts), np.int64, len(texts)) + 1
-    known = dict(zip(dict.fromkeys(words), count()))
-    numbers = np.fromiter(map(known.__getitem__, words), np.int64, len(words))
-    start = np.concatenate([[0], np.cumsum(length)])
-    # One number of the join lies between two texts, whatever the texts hold.
-    return np.delete(numbers, (start[1:-1] + np.arange(len(texts) - 1))) if texts else numbers[:0], start
+Words = tuple[Int[np.ndarray, "words"], Int[np.ndarray, "texts"], Int[np.ndarray, "texts"]]  # as numbers, and of each text its first and how many
 
 
-def _common(said: np.ndarray, meant: np.ndarray, word: np.ndarray, start: np.ndarray) -> Int[np.ndarray, "pairs"]:
-    """Length of the longest common run of each pair of texts; the table is only filled for pairs that share several words."""
-    length, words = np.diff(start), int(word.max(initial=0)) + 1
+def _words(texts: Sequence[str]) -> Words:
+    """Words of all texts; between two texts stands one word that belongs to none."""
+    known, word = numbered(" \n ".join(texts).split(" "))
+    ends = np.append(np.flatnonzero(word == list(known).index("\n")), len(word)) if len(texts) > 1 else np.array([len(word)])
+    if len(ends) > len(texts):  # a text holds a word that looks like the one between
+        ends = np.cumsum(np.fromiter((text.count(" ") for text in texts), np.int64, len(texts)) + 2) - 1
+    start = np.append(0, ends[:-1] + 1)
+    return word, start, ends - start
+
+
+def _common(said: Int[np.ndarray, "pairs"], meant: Int[np.ndarray, "pairs"], texts: Words) -> Int[np.ndarray, "pairs"]:
+    """Length of the longest common run of each pair of texts; only pairs that share several words are gone through word by word."""
+    word, start, length = texts
     common = np.where(said == meant, length[meant], 0)
     other = np.flatnonzero(said != meant)
     if not len(other):
         return common
-    held = np.sort(np.repeat(np.arange(len(length)), length) * words + word, kind="stable")
-    pair, at = spread(start, meant[other])
-    asked = said[other][pair] * words + word[at]
+    base = len(word)
+    whose, at = spread(start, length)
+    held = np.sort(whose * base + word[at], kind="stable")
+    pair, at = spread(start[meant[other]], length[meant[other]])
+    asked = (said[other] * base)[pair] + word[at]
     shared = np.bincount(pair[held[np.minimum(np.searchsorted(held, asked), len(held) - 1)] == asked], minlength=len(other))
     common[other] = np.minimum(shared, 1)
     hard = other[(shared > 1) & (length[said[other]] > 1)]
     keys, which = np.unique(said[hard] * len(length) + meant[hard], return_inverse=True)
-    all_words, places = word.tolist(), {}
-    found = []
+    numbers, places, found = word.tolist(), {}, []
     for a, b in zip(*(half.tolist() for half in np.divmod(keys, len(length))), strict=True):
-        where = places.get(b) or places.setdefault(b, positions(all_words[start[b] : start[b + 1]]))
-        found.append(longest_common(all_words[start[a] : start[a + 1]], where, int(length[b])))
+        where = places.get(b) or places.setdefault(b, positions(numbers[start[b] : start[b] + length[b]]))
+        found.append(longest_common(numbers[start[a] : start[a] + length[a]], where, int(length[b])))
     common[hard] = np.array(found, np.int64)[which]
     return common
 
