@@ -42,9 +42,10 @@ Words = tuple[Int[np.ndarray, "words"], Int[np.ndarray, "texts"], Int[np.ndarray
 
 
 def _words(texts: Sequence[str]) -> Words:
-    """Words of all texts; between two texts stands one word that belongs to none."""
-    known, word = numbered(" \n ".join(texts).split(" "))
-    ends = np.append(np.flatnonzero(word == list(known).index("\n")), len(word)) if len(texts) > 1 else np.array([len(word)])
+    """Words of all texts, each as the place where it first stands; between two texts stands one word that belongs to none."""
+    words, first = " \n ".join(texts).split(" "), {}
+    word = np.fromiter(map(first.setdefault, words, range(len(words))), np.int64, len(words))
+    ends = np.append(np.flatnonzero(word == first.get("\n", -1)), len(word))
     if len(ends) > len(texts):  # a text holds a word that looks like the one between
         ends = np.cumsum(np.fromiter((text.count(" ") for text in texts), np.int64, len(texts)) + 2) - 1
     start = np.append(0, ends[:-1] + 1)
@@ -55,7 +56,7 @@ def _common(said: Int[np.ndarray, "pairs"], meant: Int[np.ndarray, "pairs"], tex
     """Length of the longest common run of each pair of texts; only pairs that share several words are gone through word by word."""
     word, start, length = texts
     common = np.where(said == meant, length[meant], 0)
-    other = np.flatnonzero(said != meant)
+    other = np.flatnonzero((said != meant) & ((length[said] > 1) | (length[meant] > 1)))  # two different single words share nothing
     if not len(other):
         return common
     base = len(word)
@@ -66,12 +67,10 @@ def _common(said: Int[np.ndarray, "pairs"], meant: Int[np.ndarray, "pairs"], tex
     shared = np.bincount(pair[held[np.minimum(np.searchsorted(held, asked), len(held) - 1)] == asked], minlength=len(other))
     common[other] = np.minimum(shared, 1)
     hard = other[(shared > 1) & (length[said[other]] > 1)]
-    keys, which = np.unique(said[hard] * len(length) + meant[hard], return_inverse=True)
-    numbers, places, found = word.tolist(), {}, []
-    for a, b in zip(*(half.tolist() for half in np.divmod(keys, len(length))), strict=True):
+    numbers, places = word.tolist() if len(hard) else [], {}
+    for pair, a, b in zip(*(which.tolist() for which in (hard, said[hard], meant[hard])), strict=True):
         where = places.get(b) or places.setdefault(b, positions(numbers[start[b] : start[b] + length[b]]))
-        found.append(longest_common(numbers[start[a] : start[a] + length[a]], where, int(length[b])))
-    common[hard] = np.array(found, np.int64)[which]
+        common[pair] = longest_common(numbers[start[a] : start[a] + length[a]], where, int(length[b]))
     return common
 
 
