@@ -2,11 +2,11 @@
 
     pip install pycocoevalcap; python speed/scorers.py --data FOLDER_WITH_SCANQA -o scorers.speed.json
 
-Predictions are made by a rule: every question gets the first answer of the next one. The two take turns, so that a busy machine slows both;
-medians and quartiles of wall time are written. *With Java*: tokenising and BLEU-1..4, ROUGE-L and CIDEr, as a script does that scores a file
-once, with a new Java process for references and one for predictions. *Without*: the same scores of the same tokens, no tokeniser on either
-side. Between rounds our caches are emptied. METEOR is in neither. Python's garbage collector is off while the clock runs, as `timeit` has it,
-because what it costs depends on everything else that was imported.
+Predictions are made by a rule: every question gets the first answer of the next one. The two take turns, so that a busy machine slows both, and
+what is compared is the median of their ratios, round by round; medians and quartiles of wall time are written too. *With Java*: tokenising and
+BLEU-1..4, ROUGE-L and CIDEr, as a script does that scores a file once, with a new Java process for references and one for predictions. *Without*:
+the same scores of the same tokens, no tokeniser on either side; then each score alone. Between rounds our caches are emptied. METEOR is in neither.
+Python's garbage collector is on for both, as users have it; before each of them what the other left behind is collected off the clock.
 """
 
 from __future__ import annotations
@@ -96,21 +96,23 @@ def agreement(texts: list[str]) -> dict[str, int]:
     return {"sentences": len(texts), "same": sum(theirs[n][0] == ptb(text) for n, text in enumerate(texts))}
 
 
-def timed(corpus: Corpus, rounds: int) -> dict[str, dict[str, float]]:
-    """Median and quartiles of each way in milliseconds; the first round warms up and does not count."""
+def timed(corpus: Corpus, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each way in each round; the first round warms up and does not count."""
     spent: dict[str, list[float]] = {}
     for number in range(rounds + 1):
         for name, way in ways(corpus).items():
             ptb_module._chunk.cache_clear()
             gc.collect()
-            gc.disable()
             started = time.perf_counter()
             way()
             if number:
                 spent.setdefault(name, []).append((time.perf_counter() - started) * 1000)
-            gc.enable()
         print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
-    return {name: dict(zip(("quartile_1", "median", "quartile_3"), statistics.quantiles(values, n=4), strict=True)) for name, values in spent.items()}
+    return spent
+
+
+def quartiles(values: list[float]) -> dict[str, float]:
+    return dict(zip(("quartile_1", "median", "quartile_3"), statistics.quantiles(values, n=4), strict=True))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,32 +123,34 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if shutil.which("java") is None:
         parser.error("no java on the path: the public tokeniser cannot be timed")
-    examples = ScanQA().examples(options.data)
+    load, examples = os.getloadavg()[0], ScanQA().examples(options.data)
     answers = [e.truth.answers for e in examples]
     corpus: Corpus = ([answers[(n + 1) % len(answers)][0] for n in range(len(answers))], [list(own) for own in answers])
     with contextlib.redirect_stdout(io.StringIO()):  # the public scorers print as they go
         found, theirs = our_scores(tokenised(corpus)), their_scores(*java_tokens(corpus))
         tokens = agreement([text for e in examples for text in (e.prompt, *e.truth.answers)])
         times = timed(corpus, options.rounds)
-    median = {name: row["median"] for name, row in times.items()}
 
-    def ratio(what: str, java: float = 0.0) -> float:
-        return round((median[f"theirs, {what}"] - java) / median[f"ours, {what}"], 2)
+    def ratio(what: str, less: str | None = None) -> float:
+        java = times[less] if less else [0.0] * options.rounds
+        pairs = zip(times[f"theirs, {what}"], java, times[f"ours, {what}"], strict=True)
+        return round(statistics.median((theirs - less) / ours for theirs, less, ours in pairs), 2)
 
     result = {
         "what": "BLEU-1..4, ROUGE-L and CIDEr of ScanQA val, ours beside pycocoevalcap",
         "summary": {
             "cider_speedup_with_java_start": ratio("text to scores"),
             "cider_speedup_without": ratio("tokens to scores"),
-            "speedup_tokenising_without_java_start": ratio("text to scores", median["two Java processes that tokenise one word"]),
+            "speedup_tokenising_without_java_start": ratio("text to scores", less="two Java processes that tokenise one word"),
             **{f"speedup_{name}_alone": ratio(f"{name} alone") for name in ("CIDEr", "BLEU", "ROUGE-L")},
         },
-        "milliseconds": times,
+        "milliseconds": {name: quartiles(values) for name, values in times.items()},
         "largest_difference": max(abs(found[name] - theirs[name]) for name in theirs),
         "tokeniser": tokens,
         "rounds": options.rounds,
         "items": len(examples),
-        "load_average": os.getloadavg()[0],
+        "garbage_collector": "on for both",
+        "load_average": {"before": load, "after": os.getloadavg()[0]},
         "date": datetime.date.today().isoformat(),
         "inputs": hashes(options.data),
         **machine(),

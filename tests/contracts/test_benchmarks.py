@@ -220,7 +220,7 @@ def test_the_report_has_every_rule_under_every_variant_and_a_place_for_each_spee
     text = render_variants(result)
     assert "| empty answer | EM-R | - | - | 100.0 | 100.0 | 0.0 | 0.0 | 100.0 |" in text
     speeds = render_scorer_speed(result)
-    assert "123,457" in speeds and "| - |" in speeds and "boxes: medians of 5 rounds" in speeds
+    assert "123,457" in speeds and "| - |" in speeds and "boxes: medians of 5 pairs" in speeds
     for render in (render_variants, render_scorer_speed):
         with pytest.raises(BadInput, match="scorers_report"):
             render({"summary": {}})

@@ -12,7 +12,7 @@ import pytest
 
 from proxy3d.evaluation.metrics.captions import caption_scores, item_scores
 from proxy3d.evaluation.metrics.meteor import Meteor
-from proxy3d.evaluation.metrics.rouge_l import longest_common, positions
+from proxy3d.evaluation.metrics.rouge_l import longest_common, positions, rouge_l
 
 WORDS = "the a chair table is on left of brown to in front window door next".split()
 
@@ -101,6 +101,24 @@ def test_the_longest_common_run_equals_the_table_of_everybody(seed):
     rng = random.Random(seed)
     a, b = ([rng.choice(WORDS[:5]) for _ in range(rng.randint(1, 90))] for _ in range(2))
     assert longest_common(a, positions(b), len(b)) == slow_common(a, b) == longest_common(b, positions(a), len(a))
+
+
+def slow_rouge(said: str, several: list[str]) -> float:
+    runs = [(slow_common(said.split(" "), r.split(" ")), r.split(" ")) for r in several]
+    precision, recall = max(n / len(said.split(" ")) for n, _ in runs), max(n / len(words) for n, words in runs)
+    return (1 + 1.2**2) * precision * recall / (recall + 1.2**2 * precision) if precision and recall else 0.0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rouge_equals_the_slow_one_whatever_stands_between_spaces(seed):
+    """Empty texts, spaces in a row, and words that are line breaks, which the fast one uses itself."""
+    rng, words = random.Random(seed), ["", "a", "b", "\n", "chair", "x\ny", "\t"]
+    texts = [[" ".join(rng.choice(words) for _ in range(rng.randint(0, 7))) for _ in range(rng.randint(2, 5))] for _ in range(60)]
+    said, references = [own[0] for own in texts], [own[1:] for own in texts]
+    assert rouge_l(said, references).tolist() == [slow_rouge(*pair) for pair in zip(said, references, strict=True)]
+    assert rouge_l([], []).tolist() == [] and rouge_l(["a", "b"], [[], ["b"]]).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="1 hypotheses"):
+        rouge_l(["a"], [])
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,14 +1,17 @@
 """A plug-in for lmms-eval: `lmms-eval --model proxy3d` finds this model through the entry point group `lmms_eval.models`.
 
-    lmms-eval --model proxy3d --model_args preset=laptop --tasks my_task --include_path my_tasks
+    lmms-eval --include_path "$(python -m proxy3d.evaluation.lmms_eval)" --tasks proxy3d_scanqa --model proxy3d --model_args preset=laptop
 
 A task's visual has to be one capture with depth that `proxy3d encode` reads, as a path; a plain video is refused with what is missing, as everywhere.
-The harness has no entry point for tasks: those are folders of YAML that `--include_path` names. Importing this module does not import the harness.
+The harness has no entry point for tasks: those are folders of YAML that `--include_path` names. Run as a program, this module prints the folder of
+ours (`lmms_eval_tasks/`), which any model of the harness can be asked. Importing this module does not import the harness.
 """
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy3d.errors import BadInput
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from proxy3d.answers.session import Session
 
 NAME, CLASS = "proxy3d", "Proxy3D"
+TASKS = Path(__file__).with_name("lmms_eval_tasks")
 
 
 def manifest() -> object:
@@ -34,6 +38,17 @@ def capture_of(visuals: object) -> str:
         kinds = ", ".join(type(v).__name__ for v in shown[:3]) or "nothing"
         raise BadInput(f"lmms-eval task: expected one path of a capture with depth, got {kinds}; let doc_to_visual return [path]")
     return shown[0]
+
+
+def boxes_as_text(session: Session, phrase: str) -> str:
+    """A JSON list of boxes, the surest first: centre and full size in metres and the turn about z in radians.
+
+    Raises:
+        BadInput: the capture has no metric scale.
+    """
+    if not session.scene.scale.is_metric:
+        raise BadInput(f"scene {session.scene.clip_id}: the capture has no metric scale, and the task asks for boxes in metres")
+    return json.dumps([[*map(float, (*box.centre_m, *box.size_m)), float(box.yaw_rad)] for box in session.ground(phrase)])
 
 
 @cache
@@ -59,12 +74,12 @@ def _model_class() -> type:
             return self.sessions[capture]
 
         def generate_until(self, requests: list) -> list[str]:
-            """One answer for each request, in their order."""
+            """One answer for each request, in their order; boxes where the task's settings for this model say `answer_form: boxes`."""
             found = []
             for request in requests:
-                context, _, show, number, task, split = request.args
-                capture = capture_of(show(self.task_dict[task][split][number]))
-                found.append(self.session(capture).ask(" ".join(context.split())).text)
+                context, settings, show, number, task, split = request.args
+                session, asked = self.session(capture_of(show(self.task_dict[task][split][number]))), " ".join(context.split())
+                found.append(boxes_as_text(session, asked) if settings.get("answer_form") == "boxes" else session.ask(asked).text)
             return found
 
         def loglikelihood(self, requests: list) -> list:
@@ -80,3 +95,7 @@ def __getattr__(name: str) -> type:
     if name == CLASS:
         return _model_class()
     raise AttributeError(name)
+
+
+if __name__ == "__main__":
+    print(TASKS)

@@ -144,6 +144,9 @@ def render_variants(result: Mapping) -> str:
 SPEEDUPS = {
     "cider_speedup_with_java_start": "text to BLEU, ROUGE-L and CIDEr, against two Java processes and pycocoevalcap",
     "cider_speedup_without": "tokens to BLEU, ROUGE-L and CIDEr, no tokeniser on either side",
+    "speedup_BLEU_alone": "tokens to BLEU-1 to BLEU-4 alone",
+    "speedup_ROUGE-L_alone": "tokens to ROUGE-L alone",
+    "speedup_CIDEr_alone": "tokens to CIDEr alone",
     "oriented_iou_per_second": "oriented boxes compared in a second",
 }
 
@@ -157,8 +160,10 @@ def render_scorer_speed(result: Mapping) -> str:
     try:
         rows = [f"| {label} | {_times(key, result['summary'][key])} |" for key, label in SPEEDUPS.items()]
         timed = [part for part in result["speed"] if "rounds" in part]
-        measured = [f"{part['what']}: medians of {part['rounds']} rounds in turn on {part['machine']}" for part in timed]
+        measured = [f"{part['what']}: medians of {part['rounds']} pairs in turn on {part['machine']}" for part in timed]
         told = [part["tokeniser"] for part in result["speed"] if "tokeniser" in part]
+        loads = [part["load_average"] for part in timed if isinstance(part.get("load_average"), Mapping)]
+        measured += [f"Garbage collector on for both; load average {row['before']:.1f} before, {row['after']:.1f} after" for row in loads]
         measured += [f"The tokeniser gives what the Java program gives on {t['same']:,} of {t['sentences']:,} sentences of ScanQA" for t in told]
     except (KeyError, TypeError) as error:
         raise BadInput(f"scorers: lacks {error}; expected what `python -m proxy3d.evaluation.scorers_report` writes") from None

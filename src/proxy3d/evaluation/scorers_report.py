@@ -24,7 +24,10 @@ from proxy3d.evaluation.worded import Answered
 from proxy3d.spacespan.sources.rows import load
 
 # Figures that programs in speed/ write under `summary`; both scorers of text and of boxes land here.
-SPEEDS = ("cider_speedup_with_java_start", "cider_speedup_without", "oriented_iou_per_second")
+SPEEDS = (
+    "cider_speedup_with_java_start", "cider_speedup_without", "speedup_BLEU_alone", "speedup_ROUGE-L_alone", "speedup_CIDEr_alone",
+    "oriented_iou_per_second",
+)  # fmt: skip
 SPREAD = ("EM@1", "EM-R", "BLEU-4", "ROUGE-L", "CIDEr")
 Rule = Callable[[int, Sequence[Example]], str]
 RULES: dict[str, Rule] = {  # how to answer question i, from the annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,19 +30,19 @@ class Ngrams:
     @classmethod
     def of(cls, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Ngrams:
         """Words are what stands between blanks; tokenise first."""
-        sentences = [*hypotheses, *(sentence for several in references for sentence in several)]
-        # Split twice rather than keep ten thousand lists: those would wake Python's garbage collector, which costs more than all the rest.
-        words = "\n".join(sentences).split()
-        known = {word: number for number, word in enumerate(dict.fromkeys(words))}
-        length = np.fromiter((len(sentence.split()) for sentence in sentences), np.int64, len(sentences))
-        place = np.repeat(np.arange(len(sentences)), length)
-        first = np.fromiter(map(known.__getitem__, words), np.int64, len(words))
-        gram, order, rows = _grams(first, place, max(len(known), 1))
-        keys, count = np.unique(rows * max(len(order), 1) + gram, return_counts=True)
-        sentence, gram = np.divmod(keys, max(len(order), 1))
+        distinct, text = numbered([*hypotheses, *chain.from_iterable(references)])
+        # Split twice rather than keep thousands of lists: those would wake Python's garbage collector, which costs more than all the rest.
+        known, first = numbered("\n".join(distinct).split())
+        length = np.fromiter((len(sentence.split()) for sentence in distinct), np.int64, len(distinct))
+        gram, order, rows = _grams(first, np.repeat(np.arange(len(distinct)), length), max(len(known), 1))
+        keys, times = _counted(rows * max(len(order), 1) + gram)
+        rows, gram = np.divmod(keys, max(len(order), 1))
+        # Short answers repeat, so n-grams are counted once per text and copied to all the sentences that say it.
+        start = np.searchsorted(rows, np.arange(len(distinct) + 1))
+        sentence, at = spread(start[text], np.diff(start)[text])
         each = np.fromiter(map(len, references), np.int64, len(references))
         item = np.concatenate([np.arange(len(hypotheses)), np.repeat(np.arange(len(references)), each)])
-        return cls(len(hypotheses), length, item, order, sentence, gram, count)
+        return cls(len(hypotheses), length[text], item, order, sentence, gram[at], times[at])
 
     @property
     def split(self) -> int:
@@ -63,6 +64,28 @@ class Ngrams:
         grams = max(len(self.order), 1)
         keys, pair = np.unique(self.item[self.sentence[self.split :]] * grams + self.gram[self.split :], return_inverse=True)
         return *np.divmod(keys, grams), pair
+
+
+def numbered(things: Sequence[str]) -> tuple[dict[str, int], Int[np.ndarray, "n"]]:
+    """The different ones, in the order in which they first come, and for each its number among them."""
+    first: dict[str, int] = {}
+    at = np.fromiter(map(first.setdefault, things, range(len(things))), np.int64, len(things))
+    number = np.zeros(len(things), np.int64)
+    number[np.fromiter(first.values(), np.int64, len(first))] = np.arange(len(first))
+    return first, number[at]
+
+
+def spread(start: Int[np.ndarray, "n"], size: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
+    """`size` rows from `start` on, of several owners one after the other: whose each row is, and where it lies."""
+    whose = np.repeat(np.arange(len(size)), size)
+    return whose, np.arange(len(whose)) + (start - np.cumsum(size) + size)[whose]
+
+
+def _counted(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As np.unique with counts; keys come in four rising runs nearly, which a stable sort is quick at."""
+    keys = np.sort(keys, kind="stable")
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[first], np.diff(first, append=len(keys))
 
 
 def _grams(first: np.ndarray, place: np.ndarray, words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
