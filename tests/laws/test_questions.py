@@ -11,10 +11,12 @@ from random import Random
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from proxy3d.errors import BadInput
 from proxy3d.spacespan import questions
 from proxy3d.spacespan.oracle import agrees
 from proxy3d.spacespan.questions import FAMILIES, Vocabulary, ask_about, balance, blind_report, words
 from proxy3d.spacespan.questions.usual import usual_choice
+from proxy3d.spacespan.solver import solve
 from random_rooms import plain_room, random_room, thing
 
 
@@ -192,3 +194,10 @@ def test_balancing_only_drops_and_is_repeatable(records):
 @pytest.mark.parametrize("category", ["shelf", "tv stand", "glass", "bench", "toy", "baby", "knife", "chest of drawers", "food", "curtains"])
 def test_plural_of_a_plural_only_word_is_itself_and_others_differ(category):
     assert (words.plural(category) == category) == (not words.countable(category))
+
+
+@pytest.mark.parametrize("question", ["How tall is it?", "Which is taller, this or that?", "How far apart are they?", "What colour is it?"])
+def test_a_question_that_names_nothing_is_refused_in_one_line(question):
+    with pytest.raises(BadInput) as error:
+        solve(question, random_room(1))
+    assert "\n" not in str(error.value)

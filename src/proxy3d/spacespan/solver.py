@@ -37,7 +37,12 @@ def solve(question: str, room: Room, *, lexicon: Iterable[str] = (), agent: Pose
     for pattern, rule in RULES:
         match = re.search(pattern, skeleton)
         if match:
-            return rule(facts, nouns, match, skeleton)
+            try:
+                return rule(facts, nouns, match, skeleton)
+            except BadInput:
+                raise
+            except (IndexError, ValueError):
+                raise BadInput(f"{question!r}: names fewer things than such a question compares; name things that are in the room") from None
     raise BadInput(f"{question!r}: not a question of a known form; try 'How many chairs are there?'")
 
 
