@@ -164,13 +164,13 @@ def test_balancing_evens_out_counts_and_which_option_wins(records):
 
 
 def test_knowing_how_tall_things_usually_are_does_not_help():
-    rooms = [random_room(seed) for seed in range(300)]
+    rooms = [random_room(seed) for seed in range(140)]
     vocabulary = Vocabulary.of(rooms)
     usual = usual_choice(vocabulary)
     asked = [r for room in rooms for r in ask_about(room, rng_seed=2, per_family=2, vocabulary=vocabulary) if r.family == "taller"]
     kept = [r for r in balance(asked, 0, usual) if usual(r)]
     right = sum(usual(r) == r.answer for r in kept)
-    assert len(kept) >= 30 and abs(2 * right - len(kept)) <= max(1, 0.5 * len(kept) ** 0.5)
+    assert len(kept) >= 12 and abs(2 * right - len(kept)) <= max(1, 0.5 * len(kept) ** 0.5)
 
 
 def leaning(records, family):
