@@ -63,7 +63,7 @@ class Recipe:
     proxies: int = 32
     most_rooms: int | None = None  # questions of the first so many only; None = of all
     stages: tuple[Stage, ...] = (
-        Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=1000, lr=1e-3, fast=("log_beta", "log_tau")),
+        Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=3000, lr=1e-3, fast=("log_beta", "log_tau")),
         Stage("align", ("namer", "fusion", "pointing"), steps=2500, lr=6e-4),
         # What stage 2 taught stays as it is: moving it on one room at a time made pointing worse (docs/findings.md).
         Stage("adapt", ("to_host", "cross", "host", "offer", "pointing"), steps=200, lr=4e-4, fast=("gate",)),
