@@ -8,7 +8,7 @@ import torch
 from proxy3d.cli_flags import CLUSTERER_NAMES
 from proxy3d.errors import BadInput
 from proxy3d.presets import AUTO_CEILING, preset
-from proxy3d.proxies.adaptive import LEAST_GAIN, errors_by_count, proxies_needed
+from proxy3d.proxies.adaptive import WORTH, proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, Agglomerative, KMeansFeature, SetEncoder, SoftKMeans, TokenMerging, Uniform
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.proxies.lloyd import lloyd
@@ -99,18 +99,8 @@ def test_the_number_stays_under_its_ceiling_and_above_zero():
     assert needed(cloud(900, things=40), ceiling=16) == 16
     assert needed(cloud(1)) == 1 and needed(cloud(1).take(torch.zeros(30, dtype=torch.long))) == 1 and needed(cloud(5), ceiling=1) == 1
     points = cloud(300)
-    counts = [needed(points, 256, least_gain=gain) for gain in (LEAST_GAIN / 8, LEAST_GAIN, LEAST_GAIN * 8)]
+    counts = [needed(points, 256, worth=worth) for worth in (WORTH, WORTH * 5, WORTH * 25)]
     assert counts == sorted(counts, reverse=True) and counts[0] > counts[2]
-
-
-def test_errors_of_all_counts_come_from_one_walk():
-    points = cloud(60, seed=3)
-    u = joint_space(points.feature, points.xyz_world_m, points.weight)
-    error = errors_by_count(u, points.weight, 60)
-    for k in (1, 7, 30):
-        seeds = farthest_seeds(u, points.weight, k)
-        torch.testing.assert_close(error[k - 1], torch.cdist(u, u[seeds]).amin(1).square().mean(), atol=1e-5, rtol=1e-4)
-    assert (error.diff() <= 1e-6).all() and float(error[-1]) < 1e-5
 
 
 @pytest.mark.parametrize("typed, wanted", [(24, (24, False)), ("auto", (AUTO_CEILING, True)), ("auto:40", (40, True))])

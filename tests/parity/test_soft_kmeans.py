@@ -114,7 +114,7 @@ def test_a_batch_is_its_clips_and_points_of_weight_zero_are_padding():
 
 def test_hard_use_gives_each_point_to_its_largest_share():
     feature, xyz, weight = (t.float() for t in cloud(points=60, seed=7))
-    model = SoftKMeans()
+    model = SoftKMeans(spare=0.0)
     points = Points(xyz, feature, torch.zeros(60, 3), torch.zeros(60, dtype=torch.long), weight)
     owner = model.assign(feature, xyz, weight, 6)[0].argmax(1)
     wanted = torch.stack([(weight[owner == k, None] * xyz[owner == k]).sum(0) / weight[owner == k].sum() for k in range(6)])
@@ -169,7 +169,7 @@ def test_the_fast_path_equals_the_plain_one_at_clip_size(clips):
 def test_pieces_of_many_points_give_what_all_at_once_gives():
     """Owners are found piece by piece; here three pieces and a rest."""
     feature, xyz, weight = (t.float() for t in cloud(points=3 * CHUNK + 100, width=6, seed=3))
-    model = SoftKMeans(6, width=4)
+    model = SoftKMeans(6, width=4, spare=0.0)
     points = Points(xyz, feature, torch.zeros(len(xyz), 3), torch.zeros(len(xyz), dtype=torch.long), weight)
     with torch.no_grad():
         share, _, square = plain_rounds(model.double(), *(t.double() for t in (feature, xyz, weight)), 12)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from proxy3d.proxies.seeds import farthest_walk
+from proxy3d.proxies.lloyd import lloyd
+from proxy3d.proxies.merge import merged
+from proxy3d.proxies.seeds import farthest_seeds, usable_weight
 
-LEAST_GAIN = 0.004  # squared error, in units of the joint space, that one more proxy has to save; lower = more proxies
-WINDOW = 8  # proxies over which the gain is averaged: the error of farthest-point seeds falls in steps
-
-
-def errors_by_count(u: Float[Tensor, "L U"], weight: Float[Tensor, "L"], most: int) -> Float[Tensor, "K"]:
-    """Mean squared distance to the nearest of the first k farthest-point seeds, for k = 1..most; never rises.
-
-    One walk over the seeds gives all of them, because the seeds of k proxies begin those of k + 1.
-    """
-    return farthest_walk(u, weight, most, errors=True)[1]
+WORTH = 0.08  # what merging two clusters has to cost (`merge.merged`) for both to be kept; chosen on the validation rooms
+SPARE, ROUNDS = 0.5, 3  # clusters to begin with, above the ceiling, as a share of it; rounds of Lloyd before they are merged
 
 
-def proxies_needed(u: Float[Tensor, "L U"], weight: Float[Tensor, "L"], ceiling: int, *, least_gain: float = LEAST_GAIN) -> int:
-    """The number of proxies from which on, over the next `WINDOW`, one more saves less than `least_gain` of squared error.
+@torch.no_grad()
+def proxies_needed(u: Float[Tensor, "L U"], weight: Float[Tensor, "L"], ceiling: int, *, worth: float = WORTH) -> int:
+    """How many clusters are left when every merger that costs less than `worth` is done.
 
     `u` is the space that the clusterer compares points in (`SoftKMeans.embed`): a meaning of length about 1 and a position
     whose spread is beta, so the threshold means the same in a cupboard and in a hall. Deterministic, rises with the clutter,
     is at least 1 and at most `ceiling` and the number of points.
     """
     ceiling = max(1, min(ceiling, len(u)))
-    error = errors_by_count(u, weight, min(ceiling + WINDOW, len(u)))
-    ahead = error[(torch.arange(len(error)) + WINDOW).clamp_max(len(error) - 1)]
-    enough = (error - ahead) / WINDOW < least_gain
-    return min(int(enough.nonzero()[0, 0]) + 1, ceiling)  # the last always is: nothing comes after it
+    weight = usable_weight(weight)
+    seeds = farthest_seeds(u, weight, min(math.ceil(ceiling * (1 + SPARE)), len(u)))
+    owner, _ = lloyd(u, weight, u[seeds], ROUNDS)
+    return int(merged(u, weight, owner, ceiling, worth=worth).max()) + 1

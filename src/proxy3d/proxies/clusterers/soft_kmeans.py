@@ -8,10 +8,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from proxy3d.proxies.merge import merged
 from proxy3d.proxies.pool import CHUNK, fill_empty, pool_hard, prepared
 from proxy3d.proxies.seeds import farthest_seeds, pull, usable_weight
 from proxy3d.proxies.space import joint_space, projection
 from proxy3d.values import Points, Proxies
+
+
+SPARE = 0.5  # clusters to begin with, above the number of proxies, as a share of it
 
 
 class SoftKMeans(nn.Module):
@@ -19,7 +23,9 @@ class SoftKMeans(nn.Module):
 
     W, beta and tau are learned: W says which differences of meaning matter, beta how much position weighs against meaning,
     tau how soft the assignment is. Seeds are farthest points, so only distances enter and nothing is drawn at random:
-    moving the scene rigidly moves the proxies with it. With tau -> 0 this is Lloyd's k-means.
+    moving the scene rigidly moves the proxies with it. With tau -> 0 this is Lloyd's k-means. In use there are `spare` more clusters
+    than proxies at first, and those that differ and matter least are merged (`proxies.merge`): farthest points are outliers, and a
+    wall that got three of them gives two back.
     Without `feature_dim` W is the identity, features of any width are taken, and `width` is not used.
 
     >>> clusterer = SoftKMeans(feature_dim=1280)
@@ -30,9 +36,9 @@ class SoftKMeans(nn.Module):
     follows_rigid_motion = True
     covers_space = True  # proxies lie closer to the points than random ones do
 
-    def __init__(self, feature_dim: int | None = None, width: int = 32, rounds: int = 3, *, beta: float = 1.0, tau: float = 0.05):
+    def __init__(self, feature_dim: int | None = None, width: int = 32, rounds: int = 3, *, spare: float = SPARE, beta: float = 1.0, tau: float = 0.05):
         super().__init__()
-        self.rounds = rounds
+        self.rounds, self.spare = rounds, spare
         self.sizes = {"feature_dim": feature_dim, "width": width, "rounds": rounds}  # what rebuilds it around saved weights
         self.log_beta = nn.Parameter(torch.tensor(math.log(beta)))
         self.log_tau = nn.Parameter(torch.tensor(math.log(tau)))
@@ -56,7 +62,7 @@ class SoftKMeans(nn.Module):
 
     @torch.no_grad()
     def forward(self, points: Points, budget: int, frames: int) -> Proxies:
-        """Exactly `budget` proxies (all points if there are fewer): the same rounds, then every point goes to its largest share.
+        """Exactly `budget` proxies (all points if there are fewer): the same rounds, every point goes to its largest share, spare clusters merge.
 
         Raises:
             BadInput: no points, or a budget below 1.
@@ -67,9 +73,13 @@ class SoftKMeans(nn.Module):
     @torch.no_grad()
     def owners(self, points: Points, count: int) -> Int[Tensor, "L"]:
         """Which proxy each point ends up in; nobody is left without a point. `count` is at most the number of points."""
-        u = self.embed(points.feature, points.xyz_world_m, points.weight)
-        weight, tau = usable_weight(points.weight), self.log_tau.exp()
-        centre = u[farthest_seeds(u, weight, count)]
+        u, weight = self.embed(points.feature, points.xyz_world_m, points.weight), usable_weight(points.weight)
+        owner = self._hard(u, weight, min(math.ceil(count * (1 + self.spare)), len(points)))
+        return owner if self.spare == 0 else merged(u, weight, owner, count)
+
+    def _hard(self, u: Tensor, weight: Tensor, count: int) -> Tensor:
+        """Owner of every point after the rounds, all clusters with at least one point."""
+        tau, centre = self.log_tau.exp(), u[farthest_seeds(u, weight, count)]
         parts = list(zip(u.split(CHUNK), weighted(u, weight).split(CHUNK), strict=True))
         for _ in range(self.rounds - 1):
             total = sum(torch.softmax(closeness(some, centre, tau), -1).T @ rows for some, rows in parts)
