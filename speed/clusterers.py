@@ -223,11 +223,13 @@ def result(rounds: int, threads: int, most: int) -> dict:
             print(count, {k: {n: r["median_ms"] for n, r in t.items()} for k, t in sizes[str(count)].items()}, file=sys.stderr, flush=True)
     small = sizes[str(min(SIZES))]  # what a clip of eight frames has
     ratio = {kind: slower(rows) for kind, rows in small.items()}
-    largest = max(int(count) for count in sizes)
+    largest, least = max(int(count) for count in sizes), min(SIZES)
+    sums = arithmetic(rounds, small["same_start"]["ours"]["median_ms"], least)
+    of_clip = {f"speed_vs_{name}": ratio["same_start"][name]["median_ms"] for name in ("sklearn", "faiss") if name in ratio["same_start"]}
     return {
-        "summary": {"clip_sized_slower_than_ours": ratio, "clips": whole_clips(found, 3)},
+        "summary": of_clip | {"matmul_fraction": sums["fraction_of_matmul_of_a_round"], "clip_sized_slower_than_ours": ratio, "clips": whole_clips(found, 3)},
         "sizes": sizes,
-        "arithmetic": arithmetic(rounds, small["same_start"]["ours"]["median_ms"], min(SIZES)),
+        "arithmetic": sums,
         "peak_mb": {"points": largest, **{name: peak_mb(name, largest, rounds, threads) for name in found}},
         "settings": {"rounds": rounds, "threads": threads, "clusters": CLUSTERS, "width": WIDTH, "things": THINGS, "batch": BATCH},
         "versions": versions(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import defaultdict
@@ -11,20 +12,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.proxy_forms import form_figures
 from proxy3d.evaluation.proxy_measures import Clusterer, Sensor, Sight, labelled, measure, sight
 from proxy3d.evaluation.proxy_tables import OURS
 from proxy3d.evaluation.run import write_result
 from proxy3d.features.semantic import SEMANTIC
-from proxy3d.proxies.clusterers import CLUSTERERS
+from proxy3d.proxies.adaptive import proxies_needed
+from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
+from proxy3d.proxies.pool import pool_hard, prepared
 from proxy3d.training.recipes import TrainingRooms, data_hash, load_rooms, machine
+from proxy3d.values import Points, Proxies
 from proxy3d.weights import Weights, load_weights
 
 COUNTS = (4, 8, 16, 32, 64, 128)
 SENSORS = (Sensor(noise=0.02), Sensor(noise=0.05), Sensor(noise=0.1), Sensor(missing=0.25), Sensor(missing=0.5))
 SENSOR_COUNTS = (16, 32)
+OTHER_FIGURES = ("grouping_gain_acc_at_025", "speed_vs_sklearn", "speed_vs_faiss", "matmul_fraction")  # measured by other commands
 RESAMPLES = 1000
+AUTO = "soft_kmeans, as many as needed"  # n is the ceiling
 TRUE_MASKS = "grouped_kmeans by true masks"  # what perfect masks would give the published method: an upper bound
 
 
@@ -37,8 +46,29 @@ class Rival:
     make: Callable[[Weights], Clusterer]
 
     @property
+    def features(self) -> str:
+        return "learned" if self.learned else "frozen"
+
+    @property
     def label(self) -> str:
-        return f"{self.name}, {'learned' if self.learned else 'frozen'} features"
+        return f"{self.name}, {self.features} features"
+
+
+@dataclass(frozen=True)
+class AsNeeded:
+    """Ours with `--proxies auto`: a budget is a ceiling."""
+
+    clusterer: SoftKMeans
+
+    @torch.no_grad()
+    def owners(self, points: Points, ceiling: int) -> Tensor:
+        u = self.clusterer.embed(points.feature, points.xyz_world_m, points.weight)
+        return self.clusterer.owners(points, proxies_needed(u, points.weight, ceiling))
+
+    def __call__(self, points: Points, budget: int, frames: int) -> Proxies:
+        points, ceiling = prepared(points, budget)
+        owner = self.owners(points, ceiling)
+        return pool_hard(points, owner, int(owner.max()) + 1, frames)
 
 
 def rivals() -> list[Rival]:
@@ -46,38 +76,46 @@ def rivals() -> list[Rival]:
     ours = Rival(OURS[0], True, lambda weights: weights.clusterer)
     frozen = [Rival(name, False, lambda weights, make=make: make()) for name, make in CLUSTERERS.items()]
     learned = [Rival(name, True, lambda weights, make=CLUSTERERS[name]: make()) for name in ("agglomerative", "grouped_kmeans", "token_merging")]
-    return [ours, *frozen, *learned, Rival(TRUE_MASKS, True, lambda weights: CLUSTERERS["grouped_kmeans"]())]
+    adaptive = Rival(AUTO, True, lambda weights: AsNeeded(weights.clusterer))
+    return [ours, adaptive, *frozen, *learned, Rival(TRUE_MASKS, True, lambda weights: CLUSTERERS["grouped_kmeans"]())]
 
 
-def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test", limit: int | None = None) -> dict:
+def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test", limit: int | None = None, others: Sequence[Path] = ()) -> dict:
     """Measure every clusterer at every number of proxies, and under worse depth; write the result to `out`.
+
+    What is measured is kept in parts beside `out` (`<out>.parts/`), one for each encoder and sensor; a run that was killed goes on.
 
     Args:
         rooms: made by `proxy3d data make`.
         weights: one file per seed, as `proxy3d train proxies --seed S` writes them.
+        others: results of other commands whose figures belong in the summary (`OTHER_FIGURES`).
 
     Raises:
-        BadInput: no rooms, or no such weights.
+        BadInput: no rooms, no such weights, or another result without its figures.
     """
     if not weights:
         raise BadInput("no weights; expected one file per seed, made by `proxy3d train proxies --seed S -o runs/out/proxies-S`")
-    started, loaded = time.monotonic(), [load_weights(name) for name in weights]
+    started, loaded, quoted = time.monotonic(), [load_weights(name) for name in weights], quotes(others)
     semantic = loaded[0].facts.get("run", {}).get("settings", {}).get("semantic", "efficientnet_lite0")
     data = load_rooms(Path(rooms) / split, Path(rooms) / ".patches" / semantic, SEMANTIC[semantic]())
     data = TrainingRooms(data.rooms[:limit], data.patches[:limit], data.categories)
-    rows = all_rows(loaded, data)
+    rows, commits = all_rows(loaded, data, Path(f"{out}.parts") / f"{split}-{len(data.rooms)}")
+    views = [sight(room, patches, loaded[0].encoder) for room, patches in zip(data.rooms, data.patches, strict=True)]
+    forms = form_figures(views, loaded[0].clusterer, 32)
     result = {
         "benchmark": "proxies",
         "split": split,
         "variant": "an object is recalled when a proxy lies in its box (grown by 5 cm) and is at least half made of it",
         "rooms": len(data.rooms),
-        "summary": summary(rows),
+        "summary": summary(rows) | form_summary(forms) | quoted,
         "rows": rows,
+        "forms": forms,
         "run": {
             "weights": [one.hash for one in loaded],
             "training": [{k: one.facts.get("run", {}).get(k) for k in ("recipe", "seed", "commit", "train_minutes")} for one in loaded],
             "data": data_hash(Path(rooms)),
             "minutes": (time.monotonic() - started) / 60,
+            "commits_of_parts": commits,
             **machine(),
         },
         "seeds": [one.facts.get("run", {}).get("seed") for one in loaded],
@@ -86,25 +124,38 @@ def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test
     return result
 
 
-def all_rows(weights: Sequence[Weights], data: TrainingRooms) -> list[dict]:
-    """One row per clusterer, number of proxies and sensor: means over seeds with 95 % intervals over rooms.
-
-    What a sensor and an encoder see of the rooms is computed once and grouped by all.
-    """
-    found: dict[tuple[Rival, Sensor, int], list[list[dict[str, float]]]] = defaultdict(list)
+def all_rows(weights: Sequence[Weights], data: TrainingRooms, parts: Path) -> tuple[list[dict], list[str]]:
+    """One row per clusterer, number of proxies and sensor: means over seeds with 95 % intervals over rooms; and the commits they are from."""
+    found: dict[tuple[str, int, Sensor], list[list[dict[str, float]]]] = defaultdict(list)
+    commits = set()
     for sensor in (Sensor(), *SENSORS):
-        for seed, one in enumerate([None, *weights]):  # frozen features know of no seed
-            encoder = one.encoder if one else None
-            views = [sight(room, patches, encoder, sensor, seed=seed) for room, patches in zip(data.rooms, data.patches, strict=True)]
-            for rival in (r for r in rivals() if r.learned == (one is not None)):
-                for n in COUNTS if sensor == Sensor() else SENSOR_COUNTS:
-                    steady = sensor == Sensor() and n in SENSOR_COUNTS
-                    found[rival, sensor, n].append(grouped_by(rival, one or weights[0], views, n, steadiness=steady))
-                print(f"{rival.label}, {sensor}: {mean_recall(found[rival, sensor, 32][-1]):.3f} at 32", file=sys.stderr, flush=True)
-    return [
-        {"clusterer": rival.name, "features": "learned" if rival.learned else "frozen", "n": n, **sensor.__dict__, **interval(seeds)}
-        for (rival, sensor, n), seeds in found.items()
+        for one in (None, *weights):  # frozen features know of no seed
+            part = kept_part(parts / f"{one.hash[:16] if one else 'frozen'}-{sensor.noise}-{sensor.missing}.json", sensor, one, weights[0], data)
+            commits.add(part["commit"])
+            for row in part["rows"]:
+                found[row["label"], row["n"], sensor].append(row["rooms"])
+    by_label = {rival.label: rival for rival in rivals()}
+    rows = [
+        {"clusterer": by_label[label].name, "features": by_label[label].features, "n": n, **sensor.__dict__, **interval(seeds)}
+        for (label, n, sensor), seeds in found.items()
     ]
+    return rows, sorted(commits)
+
+
+def kept_part(file: Path, sensor: Sensor, one: Weights | None, first: Weights, data: TrainingRooms) -> dict:
+    """Figures of every room for all that groups the same points: what a sensor and an encoder see of the rooms is computed once."""
+    if file.is_file():
+        return json.loads(file.read_text(encoding="utf-8"))
+    seed = one.facts.get("run", {}).get("seed", 0) if one else 0
+    views = [sight(room, patches, one.encoder if one else None, sensor, seed=seed) for room, patches in zip(data.rooms, data.patches, strict=True)]
+    rows = []
+    for rival in (r for r in rivals() if r.learned == (one is not None)):
+        for n in COUNTS if sensor == Sensor() else SENSOR_COUNTS:
+            steady = sensor == Sensor() and n in SENSOR_COUNTS
+            rows.append({"label": rival.label, "n": n, "rooms": grouped_by(rival, one or first, views, n, steadiness=steady)})
+        print(f"{rival.label}, {sensor}: {mean_recall(rows[-1]['rooms']):.3f} at {n}", file=sys.stderr, flush=True)
+    write_result(file, part := {"commit": machine()["commit"], "rows": rows})
+    return part
 
 
 def grouped_by(rival: Rival, weights: Weights, views: Sequence[Sight], n: int, *, steadiness: bool) -> list[dict[str, float]]:
@@ -135,10 +186,11 @@ def summary(rows: Sequence[Mapping]) -> dict[str, float | str]:
     """The figures that other pages quote."""
 
     def at(n: int, key: str, mine: bool, noise: float = 0.0) -> tuple[float, str]:
-        chosen = [r for r in rows if r["n"] == n and r["noise"] == noise and r["missing"] == 0 and r["clusterer"] != TRUE_MASKS]
+        chosen = [r for r in rows if r["n"] == n and r["noise"] == noise and r["missing"] == 0 and r["clusterer"] not in (TRUE_MASKS, AUTO)]
         chosen = [r for r in chosen if ((r["clusterer"], r["features"]) == OURS) == mine]
         return max((r[key]["mean"], f"{r['clusterer']}, {r['features']}") for r in chosen)
 
+    adaptive = next(r for r in rows if r["clusterer"] == AUTO and r["n"] == 32 and r["noise"] == r["missing"] == 0)
     return {
         "object_recall_at_16": at(16, "recall", True)[0],
         "object_recall_at_32": at(32, "recall", True)[0],
@@ -146,9 +198,37 @@ def summary(rows: Sequence[Mapping]) -> dict[str, float | str]:
         "best_rival_recall_at_16": at(16, "recall", False)[0],
         "best_rival_recall_at_32": at(32, "recall", False)[0],
         "best_rival_at_32": at(32, "recall", False)[1],
+        "auto_saving": 1 - adaptive["proxies"]["mean"] / 32,
+        "auto_recall": adaptive["recall"]["mean"],
         "object_recall_at_32_with_5_per_cent_noise": at(32, "recall", True, 0.05)[0],
         "best_rival_recall_at_32_with_5_per_cent_noise": at(32, "recall", False, 0.05)[0],
     }
+
+
+def form_summary(forms: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Bytes of 32 proxies, and recall lost, for the two small forms."""
+    exact = forms["float32"]["recall"]
+    sizes = {f"bytes_32_{form}": forms[form]["tensor_bytes"] for form in ("int8", "int4")}
+    return sizes | {f"recall_lost_{form}": exact - forms[form]["recall"] for form in ("int8", "int4")}
+
+
+def quotes(others: Sequence[Path]) -> dict[str, float]:
+    """The figures of `OTHER_FIGURES` that other results hold.
+
+    Raises:
+        BadInput: a file is no result, or holds none of them.
+    """
+    found = {}
+    for file in others:
+        try:
+            figures = json.loads(Path(file).read_text(encoding="utf-8"))["summary"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadInput(f"{file}: expected a result with a summary ({error!r})") from None
+        mine = {key: figures[key] for key in OTHER_FIGURES if key in figures}
+        if not mine:
+            raise BadInput(f"{file}: its summary holds none of {', '.join(OTHER_FIGURES)}")
+        found |= mine
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,10 +238,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", default="data/rooms", help="folder made by `proxy3d data make`")
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="only so many rooms")
+    parser.add_argument("--with", dest="others", nargs="*", default=[], help="results of other commands to quote in the summary")
     parser.add_argument("-o", "--out", default="results/proxies.json")
     chosen = parser.parse_args(arguments)
     try:
-        report(Path(chosen.rooms), chosen.weights, Path(chosen.out), split=chosen.split, limit=chosen.limit)
+        report(Path(chosen.rooms), chosen.weights, Path(chosen.out), split=chosen.split, limit=chosen.limit, others=chosen.others)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2

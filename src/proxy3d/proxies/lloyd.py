@@ -20,25 +20,41 @@ def lloyd(
     one that lost all of its own takes the worst-fitting point that can be spared. Distances are |c|^2 - 2 u c, one matrix
     product for each chunk of points, so `u` should lie around the origin, or be in double precision.
     """
-    count = len(centre)
     share = weight + 1e-12 * weight.amax().clamp_min(1e-12)  # a proxy whose points all weigh nothing still has a centre
-    total, owner = u.new_zeros(count, u.shape[1] + 1), None
+    parts = list(zip(u.T.split(CHUNK, 1), counted(u, share).split(CHUNK), strict=True))
+    before = centre
     for _ in range(rounds):
-        before, owner = owner, nearest(u, centre)
-        if int(torch.bincount(owner, minlength=count).min()) == 0:
-            owner = fill_empty(owner, (u - centre[owner]).square().sum(1) * pull(share), count)
-        if before is None:
-            for at in range(0, len(u), CHUNK):
-                part = slice(at, at + CHUNK)
-                total.index_add_(0, owner[part], counted(u[part], share[part]))
-        else:  # after the first round few points change hands, so sums are corrected, not made anew
-            changed = (owner != before).nonzero()[:, 0]
-            if len(changed) == 0:
-                break
-            some = counted(u[changed], share[changed])
-            total.index_add_(0, owner[changed], some).index_add_(0, before[changed], some, alpha=-1)
+        before, total = centre, summed(parts, centre)
+        if total is None:
+            owner = owners(u, centre, share)
+            total = u.new_zeros(len(centre), u.shape[1] + 1).index_add_(0, owner, counted(u, share))
         centre = total[:, :-1] / total[:, -1:]
-    return owner, centre
+        if torch.equal(before, centre):
+            break
+    return owners(u, before, share), centre
+
+
+def summed(parts: list[tuple[Tensor, Tensor]], centre: Float[Tensor, "K U"]) -> Float[Tensor, "K U+1"] | None:
+    """Sums of the rows that belong to each centre; None where a tie or a centre without points needs a closer look.
+
+    Who is nearest is never written down: a maximum over centres and a comparison with it give a 0/1 matrix, and its product with the
+    rows is what is wanted. At the size of a clip both products and both sweeps take a tenth of a millisecond, half of what finding
+    the index of each maximum and adding rows by index takes.
+    """
+    bias, aim, total, told = -centre.square().sum(1, keepdim=True), 2 * centre, 0.0, 0.0
+    for columns, rows in parts:
+        close = torch.addmm(bias, aim, columns)
+        mine = close.eq_(close.amax(0))  # in place, because a table of truth values takes four times as long
+        total, told = total + mine @ rows, told + float(mine.sum()) - len(rows)
+    return None if told or bool((total[:, -1] <= 0).any()) else total
+
+
+def owners(u: Float[Tensor, "L U"], centre: Float[Tensor, "K U"], share: Float[Tensor, "L"]) -> Int[Tensor, "L"]:
+    """The nearest centre of every point; one without points takes the worst-fitting point that can be spared."""
+    owner = nearest(u, centre)
+    if int(torch.bincount(owner, minlength=len(centre)).min()) > 0:
+        return owner
+    return fill_empty(owner, (u - centre[owner]).square().sum(1) * pull(share), len(centre))
 
 
 def nearest(u: Float[Tensor, "L U"], centre: Float[Tensor, "K U"]) -> Int[Tensor, "L"]:

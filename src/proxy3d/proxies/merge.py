@@ -12,7 +12,9 @@ from proxy3d.proxies.seeds import WEIGHT_POWER
 
 
 @torch.no_grad()
-def merged(u: Float[Tensor, "L U"], weight: Float[Tensor, "L"], owner: Int[Tensor, "L"], count: int, *, worth: float | None = None) -> Int[Tensor, "L"]:
+def merged(
+    u: Float[Tensor, "L U"], weight: Float[Tensor, "L"], owner: Int[Tensor, "L"], count: int, *, worth: float | None = None
+) -> Int[Tensor, "L"]:
     """The owner of every point after clusters, numbered from 0 and none of them empty, were merged until `count` are left.
 
     Each merger is the one that costs least: |c_i - c_j|^2 h_i h_j / (h_i + h_j), as in Ward (1963), where a cluster counts as one point

@@ -14,7 +14,6 @@ from proxy3d.proxies.seeds import farthest_seeds, pull, usable_weight
 from proxy3d.proxies.space import joint_space, projection
 from proxy3d.values import Points, Proxies
 
-
 SPARE = 0.5  # clusters to begin with, above the number of proxies, as a share of it
 
 
@@ -36,7 +35,9 @@ class SoftKMeans(nn.Module):
     follows_rigid_motion = True
     covers_space = True  # proxies lie closer to the points than random ones do
 
-    def __init__(self, feature_dim: int | None = None, width: int = 32, rounds: int = 3, *, spare: float = SPARE, beta: float = 1.0, tau: float = 0.05):
+    def __init__(
+        self, feature_dim: int | None = None, width: int = 32, rounds: int = 3, *, spare: float = SPARE, beta: float = 1.0, tau: float = 0.05
+    ):
         super().__init__()
         self.rounds, self.spare = rounds, spare
         self.sizes = {"feature_dim": feature_dim, "width": width, "rounds": rounds}  # what rebuilds it around saved weights
