@@ -227,7 +227,12 @@ def result(rounds: int, threads: int, most: int) -> dict:
     sums = arithmetic(rounds, small["same_start"]["ours"]["median_ms"], least)
     of_clip = {f"speed_vs_{name}": ratio["same_start"][name]["median_ms"] for name in ("sklearn", "faiss") if name in ratio["same_start"]}
     return {
-        "summary": of_clip | {"matmul_fraction": sums["fraction_of_matmul_of_a_round"], "clip_sized_slower_than_ours": ratio, "clips": whole_clips(found, 3)},
+        "summary": {
+            **of_clip,
+            "matmul_fraction": sums["fraction_of_matmul_of_a_round"],
+            "clip_sized_slower_than_ours": ratio,
+            "clips": whole_clips(found, 3),
+        },
         "sizes": sizes,
         "arithmetic": sums,
         "peak_mb": {"points": largest, **{name: peak_mb(name, largest, rounds, threads) for name in found}},

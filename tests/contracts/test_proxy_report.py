@@ -9,8 +9,8 @@ import xml.etree.ElementTree
 import pytest
 
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.proxy_report import TRUE_MASKS, summary
-from proxy3d.evaluation.proxy_tables import plot_proxies, render_proxies
+from proxy3d.evaluation.proxy_report import form_summary, quotes, summary
+from proxy3d.evaluation.proxy_tables import AUTO, TRUE_MASKS, plot_proxies, render_proxies
 
 
 def figure(mean):
@@ -18,16 +18,21 @@ def figure(mean):
 
 
 def row(clusterer, features, n, noise, missing):
-    recall = {"soft_kmeans": 0.9, "voxel": 0.5, TRUE_MASKS: 1.0}[clusterer] - (0.2 if n == 16 else 0.0) - noise
-    figures = {"recall": recall, "small_recall": recall - 0.1, "purity": 0.95, "box_iou": 0.3}
+    recall = {"soft_kmeans": 0.9, "voxel": 0.5, AUTO: 0.91, TRUE_MASKS: 1.0}[clusterer] - (0.2 if n == 16 else 0.0) - noise
+    figures = {"recall": recall, "small_recall": recall - 0.1, "purity": 0.95, "box_iou": 0.3, "proxies": 24.0 if clusterer == AUTO else n}
     return {"clusterer": clusterer, "features": features, "n": n, "noise": noise, "missing": missing, **{k: figure(v) for k, v in figures.items()}}
+
+
+FORMS = [("float32", 17000.0, 0.9), ("int8", 4500.0, 0.9), ("int4", 1990.0, 0.87)]
 
 
 @pytest.fixture
 def result():
-    ways = [("soft_kmeans", "learned"), ("voxel", "frozen"), (TRUE_MASKS, "learned")]
+    ways = [("soft_kmeans", "learned"), ("voxel", "frozen"), (AUTO, "learned"), (TRUE_MASKS, "learned")]
     rows = [row(*way, n, noise, 0.0) for way, n, noise in itertools.product(ways, (16, 32), (0.0, 0.05))]
-    return {"rows": rows, "summary": summary(rows), "rooms": 7, "seeds": [0, 1, 2], "run": {"machine": "a machine"}}
+    forms = {name: {"file_bytes": 9000.0, "tensor_bytes": size, "recall": recall, "cosine": 0.99} for name, size, recall in FORMS}
+    said = {"rows": rows, "summary": summary(rows) | form_summary(forms), "forms": forms}
+    return {**said, "rooms": 7, "seeds": [0, 1, 2], "run": {"machine": "a machine"}}
 
 
 def test_the_summary_is_ours_beside_the_best_rival_and_true_masks_are_no_rival(result):
@@ -41,13 +46,30 @@ def test_the_page_shows_every_clusterer_and_every_sensor_with_intervals(result):
     assert "| 5% noise | 65.0 (64.0 to 66.0) | 85.0 (84.0 to 86.0) |" in text and "over 7 rooms and 3 seeds of the encoder; a machine" in text
 
 
+def test_auto_and_saved_forms_are_said_in_the_summary_and_on_the_page(result):
+    assert result["summary"]["auto_saving"] == 0.25 and result["summary"]["auto_recall"] == 0.91
+    assert result["summary"]["bytes_32_int4"] == 1990 and result["summary"]["recall_lost_int4"] == pytest.approx(0.03)
+    text = render_proxies(result)
+    assert "| 32 | 24.0 | 91.0 (90.0 to 92.0) |" in text and "| int4 | 9,000 | 1,990 | 87.0 | 0.9900 |" in text
+
+
+def test_figures_of_other_results_are_quoted(tmp_path):
+    speed, other = tmp_path / "speed.json", tmp_path / "other.json"
+    speed.write_text('{"summary": {"speed_vs_sklearn": 4.5, "speed_vs_faiss": 1.1, "clips": 3}}')
+    assert quotes([speed]) == {"speed_vs_sklearn": 4.5, "speed_vs_faiss": 1.1}
+    for text in ('{"summary": {"clips": 3}}', '{"rows": 1}', "no json"):
+        other.write_text(text)
+        with pytest.raises(BadInput, match="summary"):
+            quotes([speed, other])
+
+
 def test_the_plot_is_one_picture_with_a_line_for_each(result):
     picture = xml.etree.ElementTree.fromstring(plot_proxies(result))
     lines = [e for e in picture.iter() if e.tag.endswith("polyline")]
-    assert len(lines) == 3 and sum(e.attrib["stroke-width"] == "3" for e in lines) == 1
+    assert len(lines) == 4 and sum(e.attrib["stroke-width"] == "3" for e in lines) == 1
 
 
-@pytest.mark.parametrize("lacking", ["rows", "rooms", "seeds", "run"])
+@pytest.mark.parametrize("lacking", ["rows", "rooms", "seeds", "run", "forms"])
 def test_a_result_without_its_figures_is_refused(result, lacking):
     broken = copy.deepcopy(result)
     del broken[lacking]

@@ -13,7 +13,7 @@ from proxy3d.proxies.clusterers import CLUSTERERS, Agglomerative, KMeansFeature,
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.proxies.lloyd import lloyd
 from proxy3d.proxies.pool import POINT_SIGMA_M, pool_hard
-from proxy3d.proxies.seeds import canonical_order, farthest_seeds
+from proxy3d.proxies.seeds import canonical_order
 from proxy3d.proxies.space import joint_space
 from proxy3d.training.cluster import ClusterTeacher
 from proxy3d.values import Points

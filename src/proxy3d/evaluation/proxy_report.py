@@ -18,7 +18,7 @@ from torch import Tensor
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.proxy_forms import form_figures
 from proxy3d.evaluation.proxy_measures import Clusterer, Sensor, Sight, labelled, measure, sight
-from proxy3d.evaluation.proxy_tables import OURS
+from proxy3d.evaluation.proxy_tables import AUTO, OURS, TRUE_MASKS
 from proxy3d.evaluation.run import write_result
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.adaptive import proxies_needed
@@ -33,8 +33,6 @@ SENSORS = (Sensor(noise=0.02), Sensor(noise=0.05), Sensor(noise=0.1), Sensor(mis
 SENSOR_COUNTS = (16, 32)
 OTHER_FIGURES = ("grouping_gain_acc_at_025", "speed_vs_sklearn", "speed_vs_faiss", "matmul_fraction")  # measured by other commands
 RESAMPLES = 1000
-AUTO = "soft_kmeans, as many as needed"  # n is the ceiling
-TRUE_MASKS = "grouped_kmeans by true masks"  # what perfect masks would give the published method: an upper bound
 
 
 @dataclass(frozen=True)
