@@ -154,5 +154,8 @@ def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path
     assert all(isinstance(result["summary"][key], float) for key in wanted) and result["summary"]["oracle"] > 0.99
     monkeypatch.setattr(proxy_report, "COUNTS", (4, 16, 32))
     monkeypatch.setattr(proxy_report, "SENSORS", (proxy_report.Sensor(noise=0.05),))
-    found = proxy_report.report(tmp_path / "rooms", [made["weights"]], tmp_path / "proxies.json")
+    found = proxy_report.report(tmp_path / "rooms", [made["weights"]], tmp_path / "proxies.json", parts=tmp_path / "parts")
     assert 0 <= found["summary"]["object_recall_at_32"] <= 1 and found["rooms"] == 2 and "soft_kmeans" in render_proxies(found)
+    monkeypatch.setattr(proxy_report, "grouped_by", None)  # all parts are there: nothing is measured again
+    again = proxy_report.report(tmp_path / "rooms", [made["weights"]], tmp_path / "again.json", parts=tmp_path / "parts")
+    assert again["rows"] == found["rows"]

@@ -78,14 +78,15 @@ def rivals() -> list[Rival]:
     return [ours, adaptive, *frozen, *learned, Rival(TRUE_MASKS, True, lambda weights: CLUSTERERS["grouped_kmeans"]())]
 
 
-def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test", limit: int | None = None, others: Sequence[Path] = ()) -> dict:
+def report(
+    rooms: Path, weights: Sequence[str], out: Path, *, parts: Path, split: str = "test", limit: int | None = None, others: Sequence[Path] = ()
+) -> dict:
     """Measure every clusterer at every number of proxies, and under worse depth; write the result to `out`.
-
-    What is measured is kept in parts beside `out` (`<out>.parts/`), one for each encoder and sensor; a run that was killed goes on.
 
     Args:
         rooms: made by `proxy3d data make`.
         weights: one file per seed, as `proxy3d train proxies --seed S` writes them.
+        parts: folder for what is measured of each encoder and sensor; a run that was killed goes on, and several may share the work.
         others: results of other commands whose figures belong in the summary (`OTHER_FIGURES`).
 
     Raises:
@@ -97,7 +98,7 @@ def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test
     semantic = loaded[0].facts.get("run", {}).get("settings", {}).get("semantic", "efficientnet_lite0")
     data = load_rooms(Path(rooms) / split, Path(rooms) / ".patches" / semantic, SEMANTIC[semantic]())
     data = TrainingRooms(data.rooms[:limit], data.patches[:limit], data.categories)
-    rows, commits = all_rows(loaded, data, Path(f"{out}.parts") / f"{split}-{len(data.rooms)}")
+    rows, commits = all_rows(loaded, data, Path(parts) / f"{split}-{len(data.rooms)}")
     views = [sight(room, patches, loaded[0].encoder) for room, patches in zip(data.rooms, data.patches, strict=True)]
     forms = form_figures(views, loaded[0].clusterer, 32)
     result = {
@@ -141,9 +142,14 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms, parts: Path) -> tu
 
 
 def kept_part(file: Path, sensor: Sensor, one: Weights | None, first: Weights, data: TrainingRooms) -> dict:
+    """What `measured_part` gives, from the file where it is there."""
+    if not file.is_file():
+        write_result(file, measured_part(sensor, one, first, data))
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def measured_part(sensor: Sensor, one: Weights | None, first: Weights, data: TrainingRooms) -> dict:
     """Figures of every room for all that groups the same points: what a sensor and an encoder see of the rooms is computed once."""
-    if file.is_file():
-        return json.loads(file.read_text(encoding="utf-8"))
     seed = one.facts.get("run", {}).get("seed", 0) if one else 0
     views = [sight(room, patches, one.encoder if one else None, sensor, seed=seed) for room, patches in zip(data.rooms, data.patches, strict=True)]
     rows = []
@@ -152,8 +158,7 @@ def kept_part(file: Path, sensor: Sensor, one: Weights | None, first: Weights, d
             steady = sensor == Sensor() and n in SENSOR_COUNTS
             rows.append({"label": rival.label, "n": n, "rooms": grouped_by(rival, one or first, views, n, steadiness=steady)})
         print(f"{rival.label}, {sensor}: {mean_recall(rows[-1]['rooms']):.3f} at {n}", file=sys.stderr, flush=True)
-    write_result(file, part := {"commit": machine()["commit"], "rows": rows})
-    return part
+    return {"commit": machine()["commit"], "rows": rows}
 
 
 def grouped_by(rival: Rival, weights: Weights, views: Sequence[Sight], n: int, *, steadiness: bool) -> list[dict[str, float]]:
@@ -236,11 +241,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", default="data/rooms", help="folder made by `proxy3d data make`")
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="only so many rooms")
+    parser.add_argument("--parts", default="runs/out/proxy-report", help="folder for finished parts; delete it after changing a clusterer")
     parser.add_argument("--with", dest="others", nargs="*", default=[], help="results of other commands to quote in the summary")
     parser.add_argument("-o", "--out", default="results/proxies.json")
     chosen = parser.parse_args(arguments)
     try:
-        report(Path(chosen.rooms), chosen.weights, Path(chosen.out), split=chosen.split, limit=chosen.limit, others=chosen.others)
+        report(Path(chosen.rooms), chosen.weights, Path(chosen.out), parts=chosen.parts, split=chosen.split, limit=chosen.limit, others=chosen.others)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
