@@ -38,7 +38,8 @@ class Weights:
 
     @cached_property
     def clusterer(self) -> SoftKMeans:
-        return self._filled(lambda: SoftKMeans(**self.facts["clusterer"]), "clusterer")
+        sizes = {"spare": 0.0, **self.facts["clusterer"]}  # a reader trained before clusters were merged has not seen merged ones
+        return self._filled(lambda: SoftKMeans(**sizes), "clusterer")
 
     @property
     def reader_settings(self) -> ReaderSettings:

@@ -40,7 +40,7 @@ class SoftKMeans(nn.Module):
     ):
         super().__init__()
         self.rounds, self.spare = rounds, spare
-        self.sizes = {"feature_dim": feature_dim, "width": width, "rounds": rounds}  # what rebuilds it around saved weights
+        self.sizes = {"feature_dim": feature_dim, "width": width, "rounds": rounds, "spare": spare}  # what rebuilds it around saved weights
         self.log_beta = nn.Parameter(torch.tensor(math.log(beta)))
         self.log_tau = nn.Parameter(torch.tensor(math.log(tau)))
         self.meaning_map = None
