@@ -42,11 +42,23 @@ class Rival:
 
 
 def rivals() -> list[Rival]:
-    """Ours first; every clusterer on frozen features; those that look at features on learned ones too; and the published way with true masks."""
+    """Ours first; every clusterer on frozen features; those that look at features on learned ones too; and the published way with true masks.
+
+    Clusterers whose packages are missing are left out.
+    """
     ours = Rival(OURS[0], True, lambda weights: weights.clusterer)
-    frozen = [Rival(name, False, lambda weights, make=make: make()) for name, make in CLUSTERERS.items()]
+    frozen = [Rival(name, False, lambda weights, make=make: make()) for name, make in CLUSTERERS.items() if _can_be_made(make)]
     learned = [Rival(name, True, lambda weights, make=CLUSTERERS[name]: make()) for name in ("agglomerative", "grouped_kmeans", "token_merging")]
     return [ours, *frozen, *learned, Rival(TRUE_MASKS, True, lambda weights: CLUSTERERS["grouped_kmeans"]())]
+
+
+def _can_be_made(kind: Callable[[], Clusterer]) -> bool:
+    try:
+        kind()
+    except BadInput as error:
+        print(f"left out: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test", limit: int | None = None) -> dict:
@@ -91,12 +103,13 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms) -> list[dict]:
 
     What a sensor and an encoder see of the rooms is computed once and grouped by all.
     """
+    everybody = rivals()
     found: dict[tuple[Rival, Sensor, int], list[list[dict[str, float]]]] = defaultdict(list)
     for sensor in (Sensor(), *SENSORS):
         for seed, one in enumerate([None, *weights]):  # frozen features know of no seed
             encoder = one.encoder if one else None
             views = [sight(room, patches, encoder, sensor, seed=seed) for room, patches in zip(data.rooms, data.patches, strict=True)]
-            for rival in (r for r in rivals() if r.learned == (one is not None)):
+            for rival in (r for r in everybody if r.learned == (one is not None)):
                 for n in COUNTS if sensor == Sensor() else SENSOR_COUNTS:
                     steady = sensor == Sensor() and n in SENSOR_COUNTS
                     found[rival, sensor, n].append(grouped_by(rival, one or weights[0], views, n, steadiness=steady))
