@@ -164,7 +164,7 @@ class Pipeline:
             world_from_capture=upright,
             room_from_world=room,
             encoders=self._encoders(),
-            provenance={"preset": self._settings(), "points": len(points)},
+            provenance={"preset": self.settings(), "points": len(points)},
             preview=look_small(clip, points) if preview else None,
         )
 
@@ -190,16 +190,19 @@ class Pipeline:
         """Something that answers questions about a scene; the language model is loaded at the first question that needs it."""
         return Session(scene, self.weights, self.preset.language_model)
 
-    def _settings(self) -> dict[str, object]:
-        """The preset with what its Nones meant; where somebody's weights of masks lie is nobody's business, their hash is an encoder's."""
-        return {**self.preset.__dict__, "masks": self.preset.masks.partition(":")[0], "clusterer": self.clusterer_name}
+    def settings(self) -> dict[str, object]:
+        """The preset with what its Nones meant, and masks by the hash of their weights: where those lie is nobody else's business."""
+        return {**self.preset.__dict__, "masks": self._masks_by_hash(), "clusterer": self.clusterer_name}
+
+    def _masks_by_hash(self) -> str:
+        return f"{self.preset.masks.partition(':')[0]} sha256:{self.masks.hash[:16]}" if self.masked else "none"
 
     def _encoders(self) -> dict[str, str]:
         parts = {
             "semantic": f"{self.preset.semantic} sha256:{self.semantic.hash[:16]}",
             "geometric": f"{self.preset.geometric} sha256:{self.geometric.hash[:16]}",
             "clusterer": self.clusterer_name,
-        } | ({"masks": f"{self.preset.masks.partition(':')[0]} sha256:{self.masks.hash[:16]}"} if self.masked else {})
+        } | ({"masks": self._masks_by_hash()} if self.masked else {})
         return parts | ({"weights": f"{self.weights.name} sha256:{self.weights.hash[:16]}"} if self.weights else {})
 
 

@@ -14,7 +14,7 @@ FLAGS = {
     "unknown preset": ("encode room -o x.p3d --preset huge", "known: brief_16, laptop, tiny"),
     "unknown semantic encoder": (f"encode room -o x.p3d {TINY} --semantic clip", "known: efficientnet_lite0, tiny"),
     "unknown geometric encoder": (f"encode room -o x.p3d {TINY} --geometric vggt", "known: sensor_depth, tiny"),
-    "unknown clusterer": (f"encode room -o x.p3d {TINY} --clusterer kmeans", "known: agglomerative, density, farthest, grouped_kmeans, kmeans_feature"),
+    "unknown clusterer": (f"encode room -o x.p3d {TINY} --clusterer kmeans", "known: agglomerative, density, farthest, grouped_kmeans, kmeans"),
     "unknown encoder for a scene that needs none": (f"ask plain.p3d hello {TINY} --semantic clip", "known: efficientnet_lite0, tiny"),
     "unknown weights": (f"ask plain.p3d hello {TINY} --weights second", "no weights are called 'second'; known: "),
     "weights file that is not there": (f"ask plain.p3d hello {TINY} --weights gone.safetensors", "gone.safetensors"),

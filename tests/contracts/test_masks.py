@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from capture_writers import seven_scenes
 from cli_world import typed
 from tiny_sam2 import save_tiny_sam2
 
@@ -110,8 +111,6 @@ def test_labels_reach_the_clusterer_that_reads_them(clip):
 
 
 def test_encode_with_a_folder_of_weights(capsys, tmp_path, clip):
-    from capture_writers import seven_scenes
-
     (tmp_path / "room").mkdir()
     seven_scenes(clip, tmp_path / "room")
     save_tiny_sam2(tmp_path / "weights")
@@ -145,6 +144,13 @@ def test_weights_that_are_missing_or_something_else_are_one_line(tmp_path, monke
     with pytest.raises(BadInput, match="no SAM 2 weights there") as error:
         _ = mask_source(f"sam2:{tmp_path}").model
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
+    broken = save_tiny_sam2(tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes(b"not tensors" * 9)
+    with pytest.raises(BadInput, match="no SAM 2 weights there .Error while deserializing"):
+        _ = mask_source(f"sam2:{broken}").model
+    (broken / "model.safetensors").rename(broken / "pytorch_model.bin")
+    with pytest.raises(BadInput, match="no file named model.safetensors"):
+        _ = mask_source(f"sam2:{broken}").model
     asked = []
 
     def nowhere(name, *, local_files_only=False, **settings):

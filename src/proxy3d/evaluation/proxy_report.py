@@ -14,7 +14,7 @@ import numpy as np
 
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.proxy_measures import Clusterer, Sensor, Sight, labelled, measure, sight
-from proxy3d.evaluation.proxy_tables import OURS
+from proxy3d.evaluation.proxy_tables import LEARNED, OURS
 from proxy3d.evaluation.run import write_result
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.clusterers import CLUSTERERS
@@ -41,12 +41,12 @@ class Rival:
         return f"{self.name}, {'learned' if self.learned else 'frozen'} features"
 
 
-def rivals() -> list[Rival]:
-    """Ours first; every clusterer on frozen features; those that look at features on learned ones too; and the published way with true masks.
+def rivals(own: str) -> list[Rival]:
+    """Ours first, called `own`; every clusterer on frozen features; some on learned ones too; and the published way with true masks.
 
     Clusterers whose packages are missing are left out.
     """
-    ours = Rival(OURS[0], True, lambda weights: weights.clusterer)
+    ours = Rival(own, True, lambda weights: weights.clusterer)
     frozen = [Rival(name, False, lambda weights, make=make: make()) for name, make in CLUSTERERS.items() if _can_be_made(make)]
     learned = [Rival(name, True, lambda weights, make=CLUSTERERS[name]: make()) for name in ("agglomerative", "grouped_kmeans", "token_merging")]
     return [ours, *frozen, *learned, Rival(TRUE_MASKS, True, lambda weights: CLUSTERERS["grouped_kmeans"]())]
@@ -74,6 +74,8 @@ def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test
     if not weights:
         raise BadInput("no weights; expected one file per seed, made by `proxy3d train proxies --seed S -o runs/out/proxies-S`")
     started, loaded = time.monotonic(), [load_weights(name) for name in weights]
+    if len(kinds := {one.clusterer_name for one in loaded}) > 1:
+        raise BadInput(f"weights with different clusterers ({', '.join(sorted(kinds))}); expected seeds of one recipe, one report for each")
     semantic = loaded[0].facts.get("run", {}).get("settings", {}).get("semantic", "efficientnet_lite0")
     data = load_rooms(Path(rooms) / split, Path(rooms) / ".patches" / semantic, SEMANTIC[semantic]())
     data = TrainingRooms(data.rooms[:limit], data.patches[:limit], data.categories)
@@ -83,7 +85,8 @@ def report(rooms: Path, weights: Sequence[str], out: Path, *, split: str = "test
         "split": split,
         "variant": "an object is recalled when a proxy lies in its box (grown by 5 cm) and is at least half made of it",
         "rooms": len(data.rooms),
-        "summary": summary(rows),
+        "ours": loaded[0].clusterer_name,
+        "summary": summary(rows, (loaded[0].clusterer_name, LEARNED)),
         "rows": rows,
         "run": {
             "weights": [one.hash for one in loaded],
@@ -103,7 +106,7 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms) -> list[dict]:
 
     What a sensor and an encoder see of the rooms is computed once and grouped by all.
     """
-    everybody = rivals()
+    everybody = rivals(weights[0].clusterer_name)
     found: dict[tuple[Rival, Sensor, int], list[list[dict[str, float]]]] = defaultdict(list)
     for sensor in (Sensor(), *SENSORS):
         for seed, one in enumerate([None, *weights]):  # frozen features know of no seed
@@ -144,12 +147,12 @@ def interval(seeds: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, dict[s
     return out
 
 
-def summary(rows: Sequence[Mapping]) -> dict[str, float | str]:
+def summary(rows: Sequence[Mapping], ours: tuple[str, str] = OURS) -> dict[str, float | str]:
     """The figures that other pages quote."""
 
     def at(n: int, key: str, mine: bool, noise: float = 0.0) -> tuple[float, str]:
         chosen = [r for r in rows if r["n"] == n and r["noise"] == noise and r["missing"] == 0 and r["clusterer"] != TRUE_MASKS]
-        chosen = [r for r in chosen if ((r["clusterer"], r["features"]) == OURS) == mine]
+        chosen = [r for r in chosen if ((r["clusterer"], r["features"]) == ours) == mine]
         return max((r[key]["mean"], f"{r['clusterer']}, {r['features']}") for r in chosen)
 
     return {

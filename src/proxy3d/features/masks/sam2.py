@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,7 @@ class Sam2Masks:
 
     weights: str
     points_per_side: int = 16  # of the grid of prompts
-    points_at_once: int = 64
+    points_at_once: int = 16  # more take more memory (64: 3 GB) and on a CPU are not faster
     least_quality: float = 0.8  # IoU that the model expects its own mask to have
     least_stability: float = 0.95
     most_overlap: float = 0.7  # IoU from which on the worse of two masks is dropped
@@ -71,8 +72,12 @@ class Sam2Masks:
             BadInput: no weights, or a clip without depth, poses or intrinsics.
         """
         geometry = SensorDepth()(clip, grid)  # says what is missing before minutes are spent on masks
-        label = torch.stack([patch_labels(self.masks_of(picture), grid) for picture in clip.frame])
-        return Masks(across_frames(label, clip, geometry, least_iou=self.least_iou))
+        label = []
+        for number, picture in enumerate(clip.frame, start=1):
+            label.append(patch_labels(self.masks_of(picture), grid))
+            if sys.stderr.isatty():  # on a CPU a frame may take a minute
+                print(f"masks of frame {number}/{len(clip.frame)}", file=sys.stderr, flush=True)
+        return Masks(across_frames(torch.stack(label), clip, geometry, least_iou=self.least_iou))
 
     def masks_of(self, picture: Float[Tensor, "3 H W"]) -> Bool[Tensor, "M a b"]:
         """All masks of one frame at the model's own, square resolution, best first; the whole picture is stretched to a square."""
@@ -108,7 +113,7 @@ def loaded(transformers: object, weights: str) -> nn.Module:
     said.set_verbosity_error()  # the image part of a video model is meant, so the warning that it is one would only worry
     try:
         model, found = _first(transformers.Sam2Model, str(folder) if here else weights, offline_only=here)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:  # whatever somebody's folder holds: a broken file and a foreign configuration each raise an error of their own
         why = " ".join(str(error).split()).partition(". ")[0][:160]
         raise BadInput(f"--masks sam2:{weights}: no SAM 2 weights there ({why}); give a folder with config.json and model.safetensors") from None
     finally:
