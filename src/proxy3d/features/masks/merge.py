@@ -12,7 +12,7 @@ from proxy3d.values import Clip, Geometry
 SAME_SURFACE = 0.05  # relative difference of depth up to which a point of one frame is what another frame sees there
 
 
-def across_frames(label: Int[Tensor, "T h w"], clip: Clip, geometry: Geometry, *, least_iou: float = 0.5) -> Int[Tensor, "T h w"]:
+def across_frames(label: Int[Tensor, "T h w"], clip: Clip, geometry: Geometry, *, least_iou: float = 0.4) -> Int[Tensor, "T h w"]:
     """The same masks, with one number per object, 0.. by place; -1 stays -1, and so does a mask of which no patch has a position.
 
     Two masks are compared on what both frames see: the points of either are projected into the other's picture, and those that lie

@@ -41,7 +41,7 @@ class Sam2Masks:
     least_quality: float = 0.8  # IoU that the model expects its own mask to have
     least_stability: float = 0.95
     most_overlap: float = 0.7  # IoU from which on the worse of two masks is dropped
-    least_iou: float = 0.5  # of two masks of different frames that are one object
+    least_iou: float = 0.4  # of two masks of different frames that are one object
 
     licence = "Apache-2.0, code and published weights"
     takes_weights = True
