@@ -13,7 +13,8 @@ from proxy3d.errors import BadInput
 
 # Names only: importing the clusterers to list them would cost --help two seconds. A test compares.
 CLUSTERER_NAMES = (
-    "soft_kmeans, set_encoder, grouped_kmeans, agglomerative, token_merging, kmeans_feature, kmeans_position, farthest, voxel, uniform, random_k"
+    "soft_kmeans, set_encoder, grouped_kmeans, agglomerative, density, token_merging, kmeans_feature, kmeans_position, farthest, voxel, uniform, "
+    "random_k"
 )
 
 
@@ -86,6 +87,7 @@ class SceneFlags:
     frames: Annotated[int | None, Parameter(converter=whole, help="how many frames are looked at, spread over the view")] = None
     semantic: Annotated[str | None, Parameter(help="what a patch looks like: efficientnet_lite0, tiny")] = None
     geometric: Annotated[str | None, Parameter(help="where a patch is: sensor_depth, tiny")] = None
+    masks: Annotated[str | None, Parameter(help="which patches are one object: none, tiny, or sam2:FOLDER with weights of SAM 2")] = None
     clusterer: Annotated[str | None, Parameter(help=f"how points become proxies: {CLUSTERER_NAMES}")] = None
     weights: Annotated[str | None, Parameter(help="name of shipped weights, or a .safetensors file")] = None
 

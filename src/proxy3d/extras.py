@@ -17,6 +17,7 @@ INSTALL = {
     "meshoptimizer": 'pip install "proxy3d[synthetic]"',
     "shapely": 'pip install "proxy3d[evaluation]"',
     "matplotlib": 'pip install "proxy3d[evaluation]"',
+    "sklearn": 'pip install "proxy3d[clusterers]"',
     "ray": 'pip install "proxy3d[scale]"',
 }
 

@@ -17,6 +17,7 @@ from proxy3d.clips import CaptureOptions, open_capture
 from proxy3d.errors import BadInput
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.grid import grid_for
+from proxy3d.features.masks import MASKS
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.geometry import compose, rigid
 from proxy3d.points.lift import lift
@@ -30,6 +31,7 @@ from proxy3d.weights import Weights, load_weights
 
 PREVIEW_POINTS = 6000
 SCENE_SUFFIX = ".p3d"
+MASKED_CLUSTERER = "grouped_kmeans"  # the one that reads labels
 
 
 def known(registry: dict, name: str, what: str) -> type:
@@ -41,6 +43,21 @@ def known(registry: dict, name: str, what: str) -> type:
     if name not in registry:
         raise BadInput(f"no {what} is called {name!r}; known: {', '.join(sorted(registry))}")
     return registry[name]
+
+
+def mask_source(named: str) -> object:
+    """What `--masks NAME` or NAME:WEIGHTS means; nothing is loaded yet.
+
+    Raises:
+        BadInput: no such name, or weights where none are taken or none where they are.
+    """
+    name, colon, weights = named.partition(":")
+    kind = known(MASKS, name, "mask source")
+    if kind.takes_weights and not weights:
+        raise BadInput(f"--masks {named}: say which weights, as a folder or a name on the Hugging Face hub, for example {name}:weights/{name}")
+    if colon and not kind.takes_weights:
+        raise BadInput(f"--masks {named}: {name} takes no weights; type --masks {name}")
+    return kind(weights) if colon else kind()
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,11 @@ class Pipeline:
     def __post_init__(self):
         known(SEMANTIC, self.preset.semantic, "semantic encoder")  # wrong names are said before anything is read
         known(GEOMETRIC, self.preset.geometric, "geometric encoder")
-        known(CLUSTERERS, self.preset.clusterer, "clusterer")
+        named = self.preset.clusterer
+        if named is not None:
+            known(CLUSTERERS, named, "clusterer")
+        if self.masked and mask_source(self.preset.masks) and named not in (None, MASKED_CLUSTERER):
+            raise BadInput(f"--masks {self.preset.masks}: the clusterer {named} does not read masks; leave --clusterer out")
 
     @cached_property
     def weights(self) -> Weights | None:
@@ -72,14 +93,28 @@ class Pipeline:
         return GEOMETRIC[self.preset.geometric]()
 
     @property
+    def masked(self) -> bool:
+        return self.preset.masks != "none"
+
+    @cached_property
+    def masks(self) -> object:
+        return mask_source(self.preset.masks)
+
+    @property
     def quartered(self) -> bool:
         """Whether every quarter of a patch is a point: only an encoder that was trained on quarters can tell them apart."""
         return bool(self.weights and self.weights.encoder.settings.detail_dim)
 
+    @property
+    def clusterer_name(self) -> str:
+        """The one that is named, else the one that reads masks, else the one that the weights were trained with."""
+        learned = self.weights.clusterer_name if self.weights else "soft_kmeans"
+        return self.preset.clusterer or (MASKED_CLUSTERER if self.masked else learned)
+
     @cached_property
     def clusterer(self) -> object:
-        learned = self.weights and self.preset.clusterer == "soft_kmeans"
-        return self.weights.clusterer if learned else CLUSTERERS[self.preset.clusterer]()
+        learned = self.weights and self.weights.clusterer_name == self.clusterer_name
+        return self.weights.clusterer if learned else CLUSTERERS[self.clusterer_name]()
 
     def encode(self, path: str | Path, options: CaptureOptions | None = None, *, preview: bool = False, allow_unknown_scale: bool = True) -> Scene:
         """Read a capture and summarise it.
@@ -107,12 +142,13 @@ class Pipeline:
         height, width = clip.frame.shape[-2:]
         grid = grid_for(width, height)
         semantics = self.semantic(clip, grid)
-        geometry = self.geometric(clip, grid.finer if self.quartered else grid)
+        fine = grid.finer if self.quartered else grid
+        geometry = self.geometric(clip, fine)
         poses = clip.world_from_camera if clip.world_from_camera is not None else torch.eye(4).expand(len(clip.frame), 4, 4)
         scale = settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
         upright = world_from_capture(up_direction(geometry, poses), scale.metres_per_unit)
         cameras = upright_cameras(upright, poses, scale.metres_per_unit)
-        points, _ = lift(clip, semantics, geometry, upright)
+        points, _ = lift(clip, semantics, geometry, upright, masks=self.masks(clip, fine))
         normals, sure = patch_normals(geometry, poses[:, :3, 3])
         first = cameras[int(clip.time_s.argmin())]
         room = room_from_world(points.xyz_world_m, points.weight, wall_yaw(normals @ rotation_of(upright).T, sure), first)
@@ -128,7 +164,7 @@ class Pipeline:
             world_from_capture=upright,
             room_from_world=room,
             encoders=self._encoders(),
-            provenance={"preset": dict(self.preset.__dict__), "points": len(points)},
+            provenance={"preset": self.settings(), "points": len(points)},
             preview=look_small(clip, points) if preview else None,
         )
 
@@ -154,12 +190,19 @@ class Pipeline:
         """Something that answers questions about a scene; the language model is loaded at the first question that needs it."""
         return Session(scene, self.weights, self.preset.language_model)
 
+    def settings(self) -> dict[str, object]:
+        """The preset with what its Nones meant, and masks by the hash of their weights: where those lie is nobody else's business."""
+        return {**self.preset.__dict__, "masks": self._masks_by_hash(), "clusterer": self.clusterer_name}
+
+    def _masks_by_hash(self) -> str:
+        return f"{self.preset.masks.partition(':')[0]} sha256:{self.masks.hash[:16]}" if self.masked else "none"
+
     def _encoders(self) -> dict[str, str]:
         parts = {
             "semantic": f"{self.preset.semantic} sha256:{self.semantic.hash[:16]}",
             "geometric": f"{self.preset.geometric} sha256:{self.geometric.hash[:16]}",
-            "clusterer": self.preset.clusterer,
-        }
+            "clusterer": self.clusterer_name,
+        } | ({"masks": self._masks_by_hash()} if self.masked else {})
         return parts | ({"weights": f"{self.weights.name} sha256:{self.weights.hash[:16]}"} if self.weights else {})
 
 

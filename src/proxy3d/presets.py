@@ -16,7 +16,8 @@ class Preset:
     adaptive: bool = False  # [B, future work] as many proxies as the clip needs
     semantic: str = "efficientnet_lite0"  # [I] stands in for the brief's CLIP: weights that a package carries
     geometric: str = "sensor_depth"  # [I] per-pixel coordinates come from a sensor here
-    clusterer: str = "soft_kmeans"  # [B] learnable k-means
+    masks: str = "none"  # [P] SAM 2; [I] none, because no package carries its weights; "sam2:FOLDER" or "sam2:NAME_ON_THE_HUB"
+    clusterer: str | None = None  # None = grouped_kmeans [P] with masks, else what the weights were trained with, else soft_kmeans [B]
     weights: str | None = "first"  # learned parts; None = raw features and an untrained clusterer
     language_model: str = "smollm2"  # [I]; only read when `weights` is None
 

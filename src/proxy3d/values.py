@@ -112,6 +112,16 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class Masks:
+    """Which object each patch, or quarter of a patch, belongs to; a label is the same object in every frame."""
+
+    label: Int[Tensor, "T h w"]  # -1 = none
+
+    def __post_init__(self):
+        check_shape(self, label=(None, None, None))
+
+
+@dataclass(frozen=True)
 class Points:
     """One point per patch, or quarter of a patch, that has a position."""
 

@@ -15,7 +15,7 @@ from proxy3d.answers.language_models import LANGUAGE_MODELS
 from proxy3d.answers.model import ReaderSettings, SpatialReader
 from proxy3d.answers.objects import ObjectNamer
 from proxy3d.errors import BadInput
-from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.clusterers import LEARNED, Learned
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.tensor_file import load_tensors, save_tensors
 
@@ -36,10 +36,19 @@ class Weights:
     def encoder(self) -> ProxyEncoder:
         return self._filled(lambda: ProxyEncoder(EncoderSettings(**self.facts["encoder"])), "encoder")
 
+    @property
+    def clusterer_name(self) -> str:
+        """Which of LEARNED these weights hold; files from before there was a choice do not say."""
+        return self.facts["clusterer"].get("name", "soft_kmeans")
+
     @cached_property
-    def clusterer(self) -> SoftKMeans:
-        sizes = {"spare": 0.0, **self.facts["clusterer"]}  # a reader trained before clusters were merged has not seen merged ones
-        return self._filled(lambda: SoftKMeans(**sizes), "clusterer")
+    def clusterer(self) -> Learned:
+        if self.clusterer_name not in LEARNED:
+            raise self._of_another_version(f"no learned clusterer is called {self.clusterer_name!r}; known: {', '.join(LEARNED)}")
+        sizes = {key: value for key, value in self.facts["clusterer"].items() if key != "name"}
+        if self.clusterer_name == "soft_kmeans":  # a reader trained before clusters were merged has not seen merged ones
+            sizes = {"spare": 0.0, **sizes}
+        return self._filled(lambda: LEARNED[self.clusterer_name](**sizes), "clusterer")
 
     @property
     def reader_settings(self) -> ReaderSettings:
@@ -100,14 +109,14 @@ def is_learned(name: str) -> bool:
     return not name.startswith("host.") or name.endswith((".down", ".up"))
 
 
-def save_weights(path: Path, *, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader | None, facts: dict) -> None:
+def save_weights(path: Path, *, encoder: ProxyEncoder, clusterer: Learned, reader: SpatialReader | None, facts: dict) -> None:
     """Write the learned parts in float16, without the frozen language model."""
     parts = {"encoder": encoder.state_dict(), "clusterer": clusterer.state_dict()}
     if reader is not None:
         parts["reader"] = {k: v for k, v in reader.state_dict().items() if is_learned(k)}
     tensors = {f"{part}.{name}": value.half().contiguous() for part, state in parts.items() for name, value in state.items()}
-    shapes = {"encoder": asdict(encoder.settings), "clusterer": clusterer.sizes, "reader": asdict(reader.settings) if reader else None}
-    save_tensors(path, tensors, {**facts, **shapes})
+    shapes = {"encoder": asdict(encoder.settings), "clusterer": {"name": clusterer.name, **clusterer.sizes}}
+    save_tensors(path, tensors, {**facts, **shapes, "reader": asdict(reader.settings) if reader else None})
 
 
 def load_weights(name_or_path: str = DEFAULT) -> Weights:
@@ -123,7 +132,7 @@ def load_weights(name_or_path: str = DEFAULT) -> Weights:
             known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
             raise BadInput(f"no weights are called {name_or_path!r}; known: {known}; or give the path of a .safetensors file")
     tensors, facts = load_tensors(path)
-    if "encoder" not in facts or "clusterer" not in facts:
+    if not all(isinstance(facts.get(part), dict) for part in ("encoder", "clusterer")):
         raise BadInput(f"{path}: these are not proxy3d weights; expected a file made by `proxy3d train`")
     return Weights(path.stem, tensors, facts, hashlib.sha256(path.read_bytes()).hexdigest())
 

@@ -1,6 +1,8 @@
 """Every registered clusterer keeps the same promises: exact counts, sums that add up, and no dependence on order or chance."""
 
 import dataclasses
+import importlib.util
+import sys
 
 import pytest
 import torch
@@ -12,6 +14,17 @@ from proxy3d.proxies.clusterers import CLUSTERERS
 from proxy3d.values import Points
 
 FRAMES = 4
+EXTRAS = {"density": "sklearn"}
+
+
+def runnable(names):
+    """These clusterers; one whose package is not installed is skipped, and the reason says so."""
+    absent = {name: package for name, package in EXTRAS.items() if importlib.util.find_spec(package) is None}
+    skips = {name: pytest.mark.skip(reason=f"{package} is not installed") for name, package in absent.items()}
+    return [pytest.param(name, marks=skips.get(name, ())) for name in names]
+
+
+NAMES = runnable(CLUSTERERS)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +80,7 @@ def assert_promises(points, proxies, count):
 
 
 @pytest.mark.parametrize("budget", [1, 2, 7, 32, 128])
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_number_of_proxies_is_exact_and_nothing_is_lost(name, budget, room):
     proxies = CLUSTERERS[name]()(room, budget, FRAMES)
     assert_promises(room, proxies, budget)
@@ -75,7 +88,7 @@ def test_the_number_of_proxies_is_exact_and_nothing_is_lost(name, budget, room):
     torch.testing.assert_close(whole, (room.weight[:, None] * room.xyz_world_m).sum(0) / room.weight.sum(), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_fewer_points_than_the_budget_give_one_proxy_each(name, room):
     few = picked(room, torch.arange(0, 50, 10))
     proxies = CLUSTERERS[name]()(few, 32, FRAMES)
@@ -84,14 +97,14 @@ def test_fewer_points_than_the_budget_give_one_proxy_each(name, room):
     assert distance.amin(1).max() < 1e-6 and sorted(distance.argmin(1).tolist()) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_points_in_the_same_place_still_give_an_exact_number(name):
     points = duplicated()
     assert_promises(points, CLUSTERERS[name]()(points, 8, FRAMES), 8)
     assert_promises(points, CLUSTERERS[name]()(points, 40, FRAMES), 40)
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_weights_of_zero_count_as_equal_weights(name, room):
     blank = dataclasses.replace(room, weight=torch.zeros(len(room)))
     even = dataclasses.replace(room, weight=torch.ones(len(room)))
@@ -102,7 +115,7 @@ def test_weights_of_zero_count_as_equal_weights(name, room):
     assert_same(dataclasses.replace(proxies, sigma_m=None), dataclasses.replace(known, sigma_m=None), 1e-6)
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_point_without_weight_belongs_somewhere_and_pulls_nothing(name, room):
     weight = room.weight.clone()
     weight[::3] = 0
@@ -112,19 +125,19 @@ def test_a_point_without_weight_belongs_somewhere_and_pulls_nothing(name, room):
     torch.testing.assert_close(whole, (weight[:, None] * room.feature).sum(0) / weight.sum(), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_twice_is_the_same_bit_for_bit(name, room):
     assert_same(CLUSTERERS[name]()(room, 16, FRAMES), CLUSTERERS[name]()(room, 16, FRAMES))
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_points_does_not_matter(name, room):
     cluster = CLUSTERERS[name]()
     assert_same(cluster(room, 16, FRAMES), cluster(shuffled(room), 16, FRAMES), 1e-6)
     assert_same(cluster(duplicated(), 6, FRAMES), cluster(shuffled(duplicated()), 6, FRAMES), 1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name, kind in CLUSTERERS.items() if kind.follows_rigid_motion])
+@pytest.mark.parametrize("name", runnable(name for name, kind in CLUSTERERS.items() if kind.follows_rigid_motion))
 def test_proxies_move_with_the_scene(name, room):
     target_from_source = rigid(rotation_about_z(0.7), torch.tensor([3.0, -1.0, 0.4]))
     moved = dataclasses.replace(room, xyz_world_m=transform(target_from_source, room.xyz_world_m))
@@ -133,16 +146,23 @@ def test_proxies_move_with_the_scene(name, room):
     assert distance.amin(1).max() < 2e-3 and distance.amin(0).max() < 2e-3
 
 
-@pytest.mark.parametrize("name", [name for name, kind in CLUSTERERS.items() if kind.covers_space])
+@pytest.mark.parametrize("name", runnable(name for name, kind in CLUSTERERS.items() if kind.covers_space))
 def test_closer_to_the_points_than_random_ones(name, room):
     """Mean over several draws: one lucky draw must not decide."""
     drawn = [misfit(room, CLUSTERERS["random_k"](seed=seed)(room, 32, FRAMES)) for seed in range(5)]
     assert misfit(room, CLUSTERERS[name]()(room, 32, FRAMES)) < sum(drawn) / 5
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_to_summarise_is_bad_input(name, room):
     with pytest.raises(BadInput, match="no point has a position"):
         CLUSTERERS[name]()(picked(room, torch.arange(0)), 8, FRAMES)
     with pytest.raises(BadInput, match="expected at least 1"):
         CLUSTERERS[name]()(room, 0, FRAMES)
+
+
+@pytest.mark.parametrize("name, package", EXTRAS.items())
+def test_without_its_package_a_clusterer_names_the_command(name, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(BadInput, match=f"the clusterer {name} needs the package {package}, which is not installed: pip install"):
+        CLUSTERERS[name]()

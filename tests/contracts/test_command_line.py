@@ -12,6 +12,7 @@ from cli_world import TINY, furnish, typed
 
 from proxy3d import scene_file, verbs
 from proxy3d.features.geometric import GEOMETRIC
+from proxy3d.features.masks import MASKS
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.clusterers import CLUSTERERS
 from proxy3d.values import SCALE_SOURCES
@@ -302,7 +303,7 @@ assert not heavy, heavy
     assert done.returncode == 0, done.stderr
     for verb in VERBS:
         assert verb.split()[0] in done.stdout
-    for name in (*SEMANTIC, *GEOMETRIC, *CLUSTERERS):
+    for name in (*SEMANTIC, *GEOMETRIC, *MASKS, *CLUSTERERS):
         assert name in done.stdout, f"--help does not know {name}"
 
 

@@ -1,6 +1,7 @@
 """Odd input has a defined result, and each clusterer does the one thing that it alone promises."""
 
 import dataclasses
+import importlib.util
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from proxy3d.errors import BadInput
 from proxy3d.presets import AUTO_CEILING, preset
 from proxy3d.proxies.adaptive import WORTH, proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, Agglomerative, KMeansFeature, SetEncoder, SoftKMeans, TokenMerging, Uniform
+from proxy3d.proxies.clusterers.density import merged_by_ward
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.proxies.lloyd import lloyd
 from proxy3d.proxies.pool import POINT_SIGMA_M, pool_hard
@@ -19,6 +21,8 @@ from proxy3d.training.cluster import ClusterTeacher
 from proxy3d.values import Points
 
 FRAMES = 3
+ABSENT = {"density"} if importlib.util.find_spec("sklearn") is None else set()  # the contracts skip it with the reason
+NAMES = [name for name in CLUSTERERS if name not in ABSENT]
 
 
 def cloud(count, seed=0, width=6, things=None, spread=0.05):
@@ -35,7 +39,7 @@ def cloud(count, seed=0, width=6, things=None, spread=0.05):
 # --- degenerate input ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_one_point_is_one_proxy(name):
     point = cloud(1)
     proxies = CLUSTERERS[name]()(point, 32, FRAMES)
@@ -43,7 +47,7 @@ def test_one_point_is_one_proxy(name):
     torch.testing.assert_close(proxies.xyz_world_m, point.xyz_world_m)
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_points_that_are_all_equal_give_the_number_asked_for(name):
     point = cloud(1)
     proxies = CLUSTERERS[name]()(point.take(torch.zeros(50, dtype=torch.long)), 8, FRAMES)
@@ -52,7 +56,7 @@ def test_points_that_are_all_equal_give_the_number_asked_for(name):
     assert torch.isfinite(proxies.sigma_m).all() and torch.isfinite(proxies.feature).all()
 
 
-@pytest.mark.parametrize("name", CLUSTERERS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("change", [{"feature": torch.zeros(40, 6)}, {"feature": torch.zeros(40, 0)}, {"xyz_world_m": torch.zeros(40, 3) + 1e5}])
 def test_features_of_nothing_and_places_all_alike_are_still_clustered(name, change):
     proxies = CLUSTERERS[name]()(dataclasses.replace(cloud(40), **change), 7, FRAMES)
@@ -211,6 +215,25 @@ def test_a_set_encoder_learns():
             for value, gradient in zip(model.parameters(), gradients, strict=True):
                 value -= 0.3 * gradient
     assert losses[-1] < 0.9 * losses[0], losses
+
+
+def test_clusters_merge_by_ward_as_a_tree_of_points_does():
+    u = cloud(60, seed=5).feature.double()
+    merged, tree = merged_by_ward(u, torch.arange(60), 9), Agglomerative()._cut(u, 9)
+    assert len(set(merged.tolist())) == 9
+    assert torch.equal(merged[:, None] == merged[None], tree[:, None] == tree[None])
+
+
+@pytest.mark.skipif("density" in ABSENT, reason="sklearn is not installed")
+def test_density_finds_shapes_that_no_centre_describes():
+    """Two nested rings, and some points of neither."""
+    turn = torch.linspace(0, 6.2832, 241)[:-1]
+    ring = torch.stack([turn.cos(), turn.sin(), torch.zeros(240)], 1)
+    xyz = torch.cat([ring, 3 * ring, torch.tensor([[1.9, 0.3, 0.0], [0.0, 7.0, 0.0]])])
+    points = Points(xyz, torch.ones(482, 2), torch.ones(482, 3), torch.zeros(482, dtype=torch.long), torch.ones(482))
+    assert sorted(CLUSTERERS["density"]()(points, 2, 1).size.tolist()) in ([240, 242], [241, 241])
+    four = CLUSTERERS["density"]()(points, 4, 1)
+    assert int(four.size.sum()) == 482 and four.size.max() < 240, "each ring is halved"
 
 
 def test_lloyd_stops_when_nothing_moves_and_leaves_nobody_empty():

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
+from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
-from proxy3d.tensor_file import load_tensors
+from proxy3d.pipeline import Pipeline
+from proxy3d.presets import preset
+from proxy3d.proxies.clusterers import LEARNED, SoftKMeans
+from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
+from proxy3d.tensor_file import load_tensors, save_tensors
 from proxy3d.tokens.position import PLACE_DIM, pair_numbers, seen_from_start
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.align import balanced_surprise
 from proxy3d.training.lessons import RoomLesson
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.nouns import name_target, named_things
+from proxy3d.training.patches import RoomPatches
+from proxy3d.training.recipes import RECIPES, TrainingRooms, finish, train_clusters
+from proxy3d.weights import load_weights, save_weights
 
 
 class Toy:
@@ -119,13 +129,67 @@ def test_what_is_seen_from_the_start_turns_with_the_viewer():
     assert torch.allclose(seen_from_start(xyz, torch.tensor([0.0, 0.1, -0.99, 1.5])), xyz[:, :2]), "straight down: the room's own axes"
 
 
+def patches_of_blobs(seed, points=90, dim=24):
+    """A room of three things and walls, as training reads it, without any rendering."""
+    generator = torch.Generator().manual_seed(seed)
+    instance = torch.arange(points) % 4
+    centre, look = torch.rand(4, 3, generator=generator) * 3, torch.randn(4, dim, generator=generator)
+    return RoomPatches(
+        feature=(look[instance] + 0.1 * torch.randn(points, dim, generator=generator)).half(),
+        detail=torch.zeros(points, 0, dtype=torch.float16),
+        patch=torch.stack([torch.arange(points) // 10, torch.arange(points) % 10], 1),
+        cell=torch.arange(points),
+        rgb=torch.rand(points, 3, generator=generator),
+        xyz_room_m=centre[instance] + 0.1 * torch.randn(points, 3, generator=generator),
+        weight=torch.ones(points),
+        frame=torch.arange(points) % 3,
+        instance=instance,
+        camera_room_m=torch.zeros(3, 3),
+        room_from_world=torch.eye(4),
+    )
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_stage_1_trains_either_clusterer_and_weights_rebuild_it(name, tmp_path):
+    recipe = replace(RECIPES["tiny"], clusterer=name, stages=RECIPES["tiny"].stages[:1])
+    rooms = [SimpleNamespace(objects=[SimpleNamespace(id=i, category="cup") for i in (1, 2, 3)])] * 2
+    data = TrainingRooms(rooms, [patches_of_blobs(0), patches_of_blobs(1)], ("cup",))
+    before = {n: p.detach().clone() for n, p in LEARNED[name](recipe.encoder.out_dim).named_parameters()}
+    torch.manual_seed(0)
+    teacher, facts = train_clusters(recipe, data, tmp_path, 0)
+    assert facts["step"] == 4 and facts["skipped"] == 0
+    moved = [n for n, p in teacher.clusterer.named_parameters() if not torch.equal(p, before[n])]
+    assert set(moved) == set(before), "every part of the clusterer learns"
+    made = finish(tmp_path, teacher.encoder, teacher.clusterer, None, {"train_minutes": 0.0})
+    clip = synthetic_clip(seed=0, frames=3)[0]
+    pipeline = Pipeline(preset("tiny", weights=made["weights"], proxies=8))
+    scene = pipeline.encode_clip(clip)
+    assert type(pipeline.clusterer) is LEARNED[name] and scene.encoders["clusterer"] == name == scene.provenance["preset"]["clusterer"]
+    assert len(scene.proxies) == 8 and torch.equal(scene.proxies.feature, pipeline.encode_clip(clip).proxies.feature)
+    for one, other in zip(pipeline.clusterer.parameters(), teacher.clusterer.parameters(), strict=True):
+        assert torch.equal(one, other), "what was trained is what was saved"
+    other = Pipeline(preset("tiny", weights=made["weights"], clusterer="set_encoder"))
+    assert (other.clusterer is other.weights.clusterer) == (name == "set_encoder"), "another one than was trained stays untrained"
+
+
+def test_weights_from_before_there_was_a_choice_are_soft_kmeans(tmp_path):
+    encoder = ProxyEncoder(EncoderSettings(feature_dim=6, width=12, layers=1, heads=2, out_dim=6))
+    save_weights(tmp_path / "w.safetensors", encoder=encoder, clusterer=SoftKMeans(6, width=4), reader=None, facts={})
+    tensors, facts = load_tensors(tmp_path / "w.safetensors")
+    assert facts["clusterer"].pop("name") == "soft_kmeans"
+    save_tensors(tmp_path / "old.safetensors", tensors, facts)
+    old = load_weights(str(tmp_path / "old.safetensors"))
+    assert old.clusterer_name == "soft_kmeans" and old.clusterer.meaning_map.shape == (4, 6)
+    save_tensors(tmp_path / "new.safetensors", tensors, {**facts, "clusterer": {"name": "crystal_ball"}})
+    with pytest.raises(BadInput, match="another version .no learned clusterer is called 'crystal_ball'; known: soft_kmeans, set_encoder"):
+        _ = load_weights(str(tmp_path / "new.safetensors")).clusterer
+
+
 @pytest.mark.slow
 def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path, monkeypatch):
     from proxy3d.evaluation import proxy_report
     from proxy3d.evaluation.proxy_tables import render_proxies
     from proxy3d.evaluation.run import evaluate
-    from proxy3d.pipeline import Pipeline
-    from proxy3d.presets import preset
     from proxy3d.spacespan.make import make_dataset
     from proxy3d.spacespan.rooms import render
     from proxy3d.training.recipes import train, train_blind

@@ -69,13 +69,29 @@ class AsNeeded:
         return pool_hard(points, owner, int(owner.max()) + 1, frames)
 
 
-def rivals() -> list[Rival]:
-    """Ours first; every clusterer on frozen features; those that look at features on learned ones too; and the published way with true masks."""
-    ours = Rival(OURS[0], True, lambda weights: weights.clusterer)
-    frozen = [Rival(name, False, lambda weights, make=make: make()) for name, make in CLUSTERERS.items()]
+def rivals(of: Weights | None) -> list[Rival]:
+    """All that is measured with weights, or without any.
+
+    Without: every clusterer whose package is there, on frozen features. With the default clusterer: itself first, those that look at
+    features on the learned ones, and the published way with true masks. With another clusterer that was trained: only itself.
+    """
+    if of is None:
+        return [Rival(name, False, lambda weights, make=make: make()) for name, make in CLUSTERERS.items() if _can_be_made(make)]
+    own = Rival(of.clusterer_name, True, lambda weights: weights.clusterer)
+    if of.clusterer_name != OURS[0]:
+        return [own]
     learned = [Rival(name, True, lambda weights, make=CLUSTERERS[name]: make()) for name in ("agglomerative", "grouped_kmeans", "token_merging")]
     adaptive = Rival(AUTO, True, lambda weights: AsNeeded(weights.clusterer))
-    return [ours, adaptive, *frozen, *learned, Rival(TRUE_MASKS, True, lambda weights: CLUSTERERS["grouped_kmeans"]())]
+    return [own, adaptive, *learned, Rival(TRUE_MASKS, True, lambda weights: CLUSTERERS["grouped_kmeans"]())]
+
+
+def _can_be_made(kind: Callable[[], Clusterer]) -> bool:
+    try:
+        kind()
+    except BadInput as error:
+        print(f"left out: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 def report(
@@ -85,7 +101,7 @@ def report(
 
     Args:
         rooms: made by `proxy3d data make`.
-        weights: one file per seed, as `proxy3d train proxies --seed S` writes them.
+        weights: one file per seed, as `proxy3d train proxies --seed S` writes them, first; then those of other trained clusterers.
         parts: folder for what is measured of each encoder and sensor; a run that was killed goes on, and several may share the work.
         others: results of other commands whose figures belong in the summary (`OTHER_FIGURES`).
 
@@ -133,7 +149,7 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms, parts: Path) -> tu
             commits.add(part["commit"])
             for row in part["rows"]:
                 found[row["label"], row["n"], sensor].append(row["rooms"])
-    by_label = {rival.label: rival for rival in rivals()}
+    by_label = {rival.label: rival for one in (None, *weights) for rival in rivals(one)}
     rows = [
         {"clusterer": by_label[label].name, "features": by_label[label].features, "n": n, **sensor.__dict__, **interval(seeds)}
         for (label, n, sensor), seeds in found.items()
@@ -153,7 +169,7 @@ def measured_part(sensor: Sensor, one: Weights | None, first: Weights, data: Tra
     seed = one.facts.get("run", {}).get("seed", 0) if one else 0
     views = [sight(room, patches, one.encoder if one else None, sensor, seed=seed) for room, patches in zip(data.rooms, data.patches, strict=True)]
     rows = []
-    for rival in (r for r in rivals() if r.learned == (one is not None)):
+    for rival in rivals(one):
         for n in COUNTS if sensor == Sensor() else SENSOR_COUNTS:
             steady = sensor == Sensor() and n in SENSOR_COUNTS
             rows.append({"label": rival.label, "n": n, "rooms": grouped_by(rival, one or first, views, n, steadiness=steady)})

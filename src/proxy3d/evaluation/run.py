@@ -69,7 +69,7 @@ def evaluate(
             "weights": pipeline.weights.hash,
             "blind_weights": unseeing.hash if unseeing else None,
             "blind_train_minutes": unseeing.facts.get("run", {}).get("train_minutes") if unseeing else None,
-            "preset": dict(pipeline.preset.__dict__),
+            "preset": pipeline.settings(),
             "training": {k: card.get(k) for k in ("recipe", "seed", "commit", "machine", "train_minutes", "stages")},
             "data": data_hash(Path(rooms)),
             **asked_how(pipeline),
@@ -91,7 +91,7 @@ def settings_of(pipeline: Pipeline, blind: Weights | None, rooms: Path, split: s
     return {
         "weights": pipeline.weights.hash,
         "blind weights": blind.hash if blind else None,
-        "preset": dict(pipeline.preset.__dict__),
+        "preset": pipeline.settings(),
         "scorer": VARIANT,
         "question file": hashlib.sha256(questions.read_bytes()).hexdigest() if questions.is_file() else None,
         "data": data_hash(rooms)["sha256"],

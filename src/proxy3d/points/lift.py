@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from proxy3d.geometry import transform
-from proxy3d.values import Clip, Geometry, Points, Semantics
+from proxy3d.values import Clip, Geometry, Masks, Points, Semantics
 
 
 def lift(
@@ -17,12 +17,13 @@ def lift(
     geometry: Geometry,
     world_from_capture: Float[Tensor, "4 4"],
     *,
+    masks: Masks | None = None,
     min_confidence: float = 0.1,
 ) -> tuple[Points, Tensor]:
     """One point per patch of the geometry whose confidence reaches the minimum, in a z-up world in metres.
 
     Geometry may be on the grid of the semantics, or on the one twice as fine: then each quarter of a patch is a point with the feature of
-    its patch and a detail of its own.
+    its patch and a detail of its own. Masks are on the grid of the geometry.
 
     Returns:
         The points, frame by frame and row by row, and (T, h, w) booleans on the grid of the geometry: which patches were kept.
@@ -40,6 +41,7 @@ def lift(
         rgb=rgb[keep],
         frame=frame[keep],
         weight=geometry.confidence[keep],
+        label=None if masks is None else masks.label[keep],
         detail=semantics.detail[keep] if quartered and semantics.detail is not None else None,
         patch=torch.stack([row, column], 1),
     )

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.errors import BadInput
-from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.clusterers import Learned
 from proxy3d.proxies.lloyd import nearest
 from proxy3d.proxies.pool import LEAST_EXTENT_M, position_sigma, prepared, sums
 from proxy3d.proxies.seeds import farthest_seeds
@@ -48,7 +48,7 @@ class ProxyStream:
     >>> stream.proxies(32)
     """
 
-    clusterer: SoftKMeans
+    clusterer: Learned
     frames: int  # columns of `seen`; points carry a frame below that
     most: int = 512
     half_life: float | None = None  # batches

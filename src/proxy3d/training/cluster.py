@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from proxy3d.geometry import rotation_about_z
-from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.clusterers import Learned
 from proxy3d.proxies.encoder import ProxyEncoder, Seen, salient
 from proxy3d.training.patches import RoomPatches
 
@@ -44,7 +44,7 @@ class ClusterSettings:
 class ClusterTeacher(nn.Module):
     """The proxy encoder and the clusterer, with heads that exist only while training."""
 
-    def __init__(self, encoder: ProxyEncoder, clusterer: SoftKMeans, categories: int):
+    def __init__(self, encoder: ProxyEncoder, clusterer: Learned, categories: int):
         super().__init__()
         self.encoder, self.clusterer = encoder, clusterer
         self.category = nn.Linear(encoder.settings.out_dim, categories + 1)

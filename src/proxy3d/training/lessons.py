@@ -13,7 +13,7 @@ from torch import Tensor
 from proxy3d.answers.language_models.llama import LlamaHost
 from proxy3d.answers.question import Wording, answer_ids, worded
 from proxy3d.geometry import box_corners, compose, rigid, rotation_about_z, transform
-from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.clusterers import Learned
 from proxy3d.proxies.encoder import ProxyEncoder, salient
 from proxy3d.proxies.pool import composition, pool_hard, prepared
 from proxy3d.spacespan.record import Record
@@ -61,7 +61,7 @@ def look(
     room: Room,
     patches: RoomPatches,
     encoder: ProxyEncoder,
-    clusterer: SoftKMeans,
+    clusterer: Learned,
     categories: Sequence[str],
     proxies: int,
     *,

@@ -22,7 +22,7 @@ from proxy3d.answers.language_models.llama import LlamaHost
 from proxy3d.answers.model import ReaderSettings, SpatialReader
 from proxy3d.errors import BadInput
 from proxy3d.features.semantic import SEMANTIC
-from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.clusterers import LEARNED, Learned
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.spacespan.make import room_folders
 from proxy3d.spacespan.questions import FAMILIES, SPLIT_FAMILIES
@@ -54,6 +54,7 @@ class Recipe:
 
     families: tuple[str, ...] = FIRST_FAMILIES  # what it is asked; weights are scored on what they were taught
     semantic: str = "efficientnet_lite0"
+    clusterer: str = "soft_kmeans"  # one of LEARNED
     encoder: EncoderSettings = EncoderSettings(detail_dim=40, tells_things=True)
     reader: ReaderSettings = ReaderSettings()
     cluster: ClusterSettings = ClusterSettings()
@@ -73,6 +74,7 @@ class Recipe:
 RECIPES = {
     "first": Recipe(),
     "proxies": Recipe(stages=Recipe.stages[:1]),  # stage 1 alone: weights that encode and do not answer
+    "proxies_set": Recipe(clusterer="set_encoder", stages=Recipe.stages[:1]),  # the same with the transformer set encoder
     # All families that words can answer, for a reader that sees nothing (`train words --blind`): what do questions give away?
     "words": Recipe(
         families=WORDED_FAMILIES,
@@ -199,7 +201,7 @@ def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     lessons = rooms_without_scenes(recipe, Path(rooms) / "train.jsonl", host)
     reader, facts = train_reader(recipe, host, lessons, categories, Path(out) / "blind", seed, blind=True)
     card = run_card(f"{name} blind", seed, Path(rooms), facts, started)
-    return finish(Path(out) / "blind", ProxyEncoder(recipe.encoder), SoftKMeans(recipe.encoder.out_dim), reader, card)
+    return finish(Path(out) / "blind", ProxyEncoder(recipe.encoder), LEARNED[recipe.clusterer](recipe.encoder.out_dim), reader, card)
 
 
 def run_card(name: str, seed: int, rooms: Path, facts: Sequence[dict], started: float) -> dict:
@@ -216,7 +218,7 @@ def run_card(name: str, seed: int, rooms: Path, facts: Sequence[dict], started: 
     }
 
 
-def finish(out: Path, encoder: ProxyEncoder, clusterer: SoftKMeans, reader: SpatialReader | None, card: dict, **facts: object) -> dict:
+def finish(out: Path, encoder: ProxyEncoder, clusterer: Learned, reader: SpatialReader | None, card: dict, **facts: object) -> dict:
     """Write weights and run card; more facts go into the weights beside it."""
     round_to_half(*(part for part in (encoder, clusterer, reader) if part is not None))
     weights = out / "weights.safetensors"
@@ -234,7 +236,7 @@ def train_clusters(recipe: Recipe, data: TrainingRooms, out: Path, seed: int) ->
         sample = torch.cat([getattr(p, name)[::7].float() for p in data.patches[:200]])
         getattr(encoder, f"{name}_mean").copy_(sample.mean(0))
         getattr(encoder, f"{name}_std").copy_(sample.std(0).clamp_min(1e-3))
-    teacher = ClusterTeacher(encoder, SoftKMeans(recipe.encoder.out_dim), len(data.categories))
+    teacher = ClusterTeacher(encoder, LEARNED[recipe.clusterer](recipe.encoder.out_dim), len(data.categories))
     objective = ClusterObjective(teacher, list(zip(data.patches, data.truths(), strict=True)), recipe.cluster, seed)
     return teacher, run_stage(recipe.stages[0], objective, out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proxy3d.proxies.clusterers.agglomerative import Agglomerative
+from proxy3d.proxies.clusterers.density import Density
 from proxy3d.proxies.clusterers.farthest import Farthest
 from proxy3d.proxies.clusterers.grouped_kmeans import GroupedKMeans
 from proxy3d.proxies.clusterers.kmeans_feature import KMeansFeature
@@ -19,6 +20,7 @@ CLUSTERERS = {
     "set_encoder": SetEncoder,  # learnable
     "grouped_kmeans": GroupedKMeans,  # the published method
     "agglomerative": Agglomerative,
+    "density": Density,  # needs scikit-learn
     "token_merging": TokenMerging,
     "kmeans_feature": KMeansFeature,
     "kmeans_position": KMeansPosition,
@@ -27,3 +29,5 @@ CLUSTERERS = {
     "uniform": Uniform,
     "random_k": RandomK,
 }
+Learned = SoftKMeans | SetEncoder
+LEARNED: dict[str, type[Learned]] = {kind.name: kind for kind in (SoftKMeans, SetEncoder)}  # `assign` trains them; weights keep them

@@ -58,6 +58,7 @@ class SetEncoder(nn.Module):
     >>> share, _ = SetEncoder(feature_dim=96).assign(feature, xyz, weight, 32)  # training, (L, 32)
     """
 
+    name = "set_encoder"  # in CLUSTERERS, and in saved weights
     follows_rigid_motion = False  # its layers see coordinates
     covers_space = True
 

@@ -32,6 +32,7 @@ class SoftKMeans(nn.Module):
     >>> proxies = clusterer(points, budget=32, frames=8)            # use
     """
 
+    name = "soft_kmeans"  # in CLUSTERERS, and in saved weights
     follows_rigid_motion = True
     covers_space = True  # proxies lie closer to the points than random ones do
 
