@@ -1,0 +1,202 @@
+"""A small language model whose sequence begins with the scene: any representation of it, read in one and the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from proxy3d.answers.fusion import GatedCrossAttention
+from proxy3d.answers.scene_tokens import SceneText, SceneVectors
+from proxy3d.answers.words import word_llama
+from proxy3d.tokens.project import SceneNumbers
+
+LONGEST_ANSWER = 12  # tokens
+BRIDGES = ("prefix", "cross_attention", "text")
+
+
+@dataclass(frozen=True)
+class SequenceSettings:
+    """Sizes of a SequenceReader, and the two things about it that are compared: how a token says where it is, and how words see it."""
+
+    proxy_dim: int
+    words: tuple[str, ...]
+    categories: tuple[str, ...]
+    colours: tuple[str, ...]
+    layers: int = 6
+    width: int = 256
+    heads: int = 8
+    position: str = "place"  # one of scene_tokens.POSITIONS
+    bridge: str = "prefix"  # in the sequence; read by gated cross-attention in every second layer; or written out as words
+
+    def __post_init__(self):
+        if self.bridge not in BRIDGES:
+            raise ValueError(f"SequenceSettings.bridge: expected one of {', '.join(BRIDGES)}, got {self.bridge!r}")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Several questions in one sequence of S words: each sees the scene and its own past, and starts where the scene ends."""
+
+    ids: Int[Tensor, "S"]
+    row: Int[Tensor, "S"]  # which question
+    place: Int[Tensor, "S"]  # which word of it
+    start: Int[Tensor, "Q"]  # where each begins in the sequence
+
+    @staticmethod
+    def of(rows: Sequence[Sequence[int]]) -> Packed:
+        length = torch.tensor([len(row) for row in rows])
+        start = length.cumsum(0) - length
+        row = torch.repeat_interleave(torch.arange(len(rows)), length)
+        return Packed(torch.tensor([i for r in rows for i in r]), row, torch.arange(len(row)) - start[row], start)
+
+    def sees(self, shown: int) -> Bool[Tensor, "1 1 S P+S"]:
+        """Who looks at whom; all `shown` tokens of the scene come first."""
+        own = (self.row[:, None] == self.row[None]) & (self.place[:, None] >= self.place[None])
+        return torch.cat([own.new_ones(len(own), shown), own], 1)[None, None]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A scene that was read once; every question goes on from here."""
+
+    cache: object  # keys and values of its P tokens in every layer
+    length: int  # P
+    memory: Float[Tensor, "1 1+K W"] | None  # for cross-attention instead: the tokens themselves
+    middle: Float[Tensor, "K W"]  # the things in it, half-way through the layers
+    thing: Float[Tensor, "K W"]  # and after the last
+    xyz_room_m: Float[Tensor, "K 3"]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Questions that were read after a scene."""
+
+    middle: Float[Tensor, "S W"]
+    last: Float[Tensor, "S W"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was said, how surely each thing is meant (logits), and the boxes of the likelier ones (room frame, metres; 0 elsewhere)."""
+
+    text: str
+    point: Float[Tensor, "K"]
+    box: Float[Tensor, "K 6"]
+
+
+class SequenceReader(nn.Module):
+    """Scene tokens, then the words of a question, then those of its answer, in one transformer trained from nothing.
+
+    Scene tokens look at each other in both directions. At the answer slot, the last word of the question, the reader says the first word,
+    measures a length, and points: its state against the state of every scene token. The box of a pointed-at token follows from both.
+    """
+
+    def __init__(self, settings: SequenceSettings):
+        super().__init__()
+        self.settings = s = settings
+        self.host = word_llama(s.words, layers=s.layers, width=s.width, heads=s.heads)
+        self.half = s.layers // 2
+        if s.bridge == "text":
+            self.scene = SceneText(s.categories, s.colours, self.host)
+        else:
+            self.scene = SceneVectors(s.proxy_dim, s.width, s.position)
+        self.cross = nn.ModuleDict()
+        if s.bridge == "cross_attention":
+            self.cross = nn.ModuleDict({str(i): GatedCrossAttention(s.width, s.width, s.heads) for i in range(0, s.layers, 2)})
+        self.meant, self.named = Match(s.width), Match(s.width)
+        self.category, self.colour = nn.Linear(s.width, len(s.categories) + 1), nn.Linear(s.width, len(s.colours) + 1)
+        self.unasked = nn.Parameter(torch.zeros(s.width))  # stands for a question where a thing tells its own box
+        self.box_asked, self.box_thing = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width)
+        self.box = nn.Sequential(nn.GELU(), nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 6))
+        self.measure = nn.Sequential(nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 2))
+
+    def show(self, numbers: SceneNumbers) -> Shown:
+        """Read a scene."""
+        hidden, things = self.scene(numbers)
+        if self.cross:
+            return Shown(None, 0, hidden, hidden[0, things], hidden[0, things], numbers.xyz_room_m)
+        cache = self.host.new_cache()
+        middle, last = self._run(hidden, torch.arange(hidden.shape[1]), None, cache, None)
+        return Shown(cache, hidden.shape[1], None, middle[things], last[things], numbers.xyz_room_m)
+
+    def hear(self, shown: Shown, packed: Packed) -> Heard:
+        """Read questions, with what is known of their answers, after a scene. Fills the scene's cache: see `forget`."""
+        middle, last = self._run(self.host.embed(packed.ids)[None], packed.place + shown.length, packed.sees(shown.length), shown.cache, shown.memory)
+        return Heard(middle, last)
+
+    @staticmethod
+    def forget(shown: Shown) -> None:
+        """Drop all questions from a scene's cache."""
+        if shown.cache is not None and (more := shown.cache.get_seq_length() - shown.length):
+            shown.cache.crop(-more)
+
+    def words(self, last: Float[Tensor, "*b W"]) -> Float[Tensor, "*b V"]:
+        """Logits of the next word; input and output embeddings are one matrix."""
+        return nn.functional.linear(last, self.host.body.embed_tokens.weight)
+
+    def boxes(
+        self, asked: Float[Tensor, "*b W"], thing: Float[Tensor, "*b W"], xyz_room_m: Float[Tensor, "*b 3"]
+    ) -> Float[Tensor, "*b 6"]:
+        """Centre and size, along the room's axes, of what is meant by a question at a thing."""
+        offset, size = self.box(self.box_asked(asked) + self.box_thing(thing)).split(3, -1)
+        return torch.cat([xyz_room_m + offset, (size - 1).clamp(-4, 2).exp()], -1)
+
+    @torch.no_grad()
+    def replies(self, numbers: SceneNumbers, questions: Sequence[Sequence[int]], *, least: float = 0.2) -> list[Reply]:
+        """Greedy answers, and what is pointed at with a score of at least `least`, to questions as tokens."""
+        shown = self.show(numbers)
+        packed = Packed.of(questions)
+        slot = self.hear(shown, packed).last[packed.start + torch.tensor([len(q) - 1 for q in questions])]
+        point = self.meant(slot, shown.thing)
+        box = torch.zeros(*point.shape, 6)
+        rows, columns = (point.sigmoid() >= least).nonzero(as_tuple=True)
+        box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
+        measured, best = self.measure(slot).exp(), self.words(slot).argmax(-1).tolist()
+        said: list[list[int]] = [[] for _ in questions]
+        still = list(range(len(questions)))
+        while still:
+            for row, word in zip(still, best, strict=True):
+                said[row].append(word)
+            still = [row for row in still if said[row][-1] != self.host.tokenizer.stop and len(said[row]) < LONGEST_ANSWER]
+            if still:
+                self.forget(shown)
+                packed = Packed.of([(*questions[row], *said[row]) for row in still])
+                ends = torch.cat([packed.start[1:], torch.tensor([len(packed.ids)])]) - 1
+                best = self.words(self.hear(shown, packed).last[ends]).argmax(-1).tolist()
+        return [Reply(self._text(said[i], measured[i]), point[i], box[i]) for i in range(len(questions))]
+
+    def _text(self, said: Sequence[int], measured: Tensor) -> str:
+        tokenizer = self.host.tokenizer
+        if said[0] == tokenizer.metres:
+            return f"{float(measured[0]):.2f} m"
+        if said[0] == tokenizer.square_metres:
+            return f"{float(measured[1]):.1f} m2"
+        return tokenizer.decode(said)
+
+    def _run(
+        self, hidden: Tensor, position: Tensor, sees: Tensor | None, cache: object | None, memory: Tensor | None
+    ) -> tuple[Float[Tensor, "S W"], Float[Tensor, "S W"]]:
+        """States half-way and after the last layer, normalised, in float32."""
+        rotary, middle = self.host.rotary(hidden, position[None]), hidden
+        for i in range(self.settings.layers):
+            if str(i) in self.cross:
+                hidden = hidden + self.cross[str(i)](hidden, memory)
+            hidden = self.host.run(hidden, range(i, i + 1), sees, rotary, cache)
+            middle = hidden if i + 1 == self.half else middle
+        return self.host.body.norm(middle)[0].float(), self.host.body.norm(hidden)[0].float()
+
+
+class Match(nn.Module):
+    """How well words and things go together: a scaled dot product, and a threshold of its own."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.word, self.thing = nn.Linear(width, width), nn.Linear(width, width)
+        self.least = nn.Parameter(torch.tensor(-2.0))  # few things are meant
+
+    def forward(self, words: Float[Tensor, "Q W"], things: Float[Tensor, "K W"]) -> Float[Tensor, "Q K"]:
+        return self.word(words) @ self.thing(things).T / words.shape[-1] ** 0.5 + self.least
