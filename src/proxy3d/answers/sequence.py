@@ -28,7 +28,7 @@ class SequenceSettings:
     colours: tuple[str, ...]
     layers: int = 6
     width: int = 256
-    heads: int = 8
+    heads: int = 4
     position: str = "place"  # one of scene_tokens.POSITIONS
     bridge: str = "prefix"  # in the sequence; read by gated cross-attention in every second layer; or written out as words
 
@@ -95,11 +95,15 @@ class SequenceReader(nn.Module):
     measures a length, and points: its state against the state of every scene token. The box of a pointed-at token follows from both.
     """
 
-    def __init__(self, settings: SequenceSettings):
+    def __init__(self, settings: SequenceSettings, *, seed: int = 0):
         super().__init__()
-        self.settings = s = settings
-        self.host = word_llama(s.words, layers=s.layers, width=s.width, heads=s.heads)
-        self.half = s.layers // 2
+        self.settings = settings
+        self.half = settings.layers // 2
+        with torch.random.fork_rng(devices=()):
+            self._build(settings, seed)
+
+    def _build(self, s: SequenceSettings, seed: int) -> None:
+        self.host = word_llama(s.words, layers=s.layers, width=s.width, heads=s.heads, seed=seed)
         if s.bridge == "text":
             self.scene = SceneText(s.categories, s.colours, self.host)
         else:
@@ -146,8 +150,8 @@ class SequenceReader(nn.Module):
         return torch.cat([xyz_room_m + offset, (size - 1).clamp(-4, 2).exp()], -1)
 
     @torch.no_grad()
-    def replies(self, numbers: SceneNumbers, questions: Sequence[Sequence[int]], *, least: float = 0.2) -> list[Reply]:
-        """Greedy answers, and what is pointed at with a score of at least `least`, to questions as tokens."""
+    def replies(self, numbers: SceneNumbers, questions: Sequence[Sequence[int]], *, least: float = 0.2, speak: bool = True) -> list[Reply]:
+        """Greedy answers to questions as tokens (empty unless `speak`), and what is pointed at with a score of at least `least`."""
         shown = self.show(numbers)
         packed = Packed.of(questions)
         slot = self.hear(shown, packed).last[packed.start + torch.tensor([len(q) - 1 for q in questions])]
@@ -157,7 +161,7 @@ class SequenceReader(nn.Module):
         box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
         measured, best = self.measure(slot).exp(), self.words(slot).argmax(-1).tolist()
         said: list[list[int]] = [[] for _ in questions]
-        still = list(range(len(questions)))
+        still = list(range(len(questions))) if speak else []
         while still:
             for row, word in zip(still, best, strict=True):
                 said[row].append(word)
@@ -171,9 +175,9 @@ class SequenceReader(nn.Module):
 
     def _text(self, said: Sequence[int], measured: Tensor) -> str:
         tokenizer = self.host.tokenizer
-        if said[0] == tokenizer.metres:
+        if said and said[0] == tokenizer.metres:
             return f"{float(measured[0]):.2f} m"
-        if said[0] == tokenizer.square_metres:
+        if said and said[0] == tokenizer.square_metres:
             return f"{float(measured[1]):.1f} m2"
         return tokenizer.decode(said)
 

@@ -44,13 +44,14 @@ def common_words(texts: Iterable[str], *, at_least: int = 5) -> tuple[str, ...]:
     return tuple(sorted(word for word, times in seen.items() if times >= at_least and word not in SPECIAL))
 
 
-def word_llama(words: Sequence[str], *, layers: int = 6, width: int = 256, heads: int = 8) -> LlamaHost:
-    """A Llama of random weights over a list of words, all of it trainable; draws from the global generator.
+def word_llama(words: Sequence[str], *, layers: int = 6, width: int = 256, heads: int = 4, seed: int = 0) -> LlamaHost:
+    """A Llama of random weights over a list of words, all of it trainable. Leaves the global generator seeded.
 
     Its attention is never causal by itself: whoever runs it says with a mask who sees whom.
     """
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    torch.manual_seed(seed)  # only now: the import may draw
     tokenizer = WordTokenizer(words)
     config = LlamaConfig(
         hidden_size=width,
