@@ -142,17 +142,15 @@ class SequenceReader(nn.Module):
         """Logits of the next word; input and output embeddings are one matrix."""
         return nn.functional.linear(last, self.host.body.embed_tokens.weight)
 
-    def boxes(
-        self, asked: Float[Tensor, "*b W"], thing: Float[Tensor, "*b W"], xyz_room_m: Float[Tensor, "*b 3"]
-    ) -> Float[Tensor, "*b 6"]:
+    def boxes(self, asked: Float[Tensor, "*b W"], thing: Float[Tensor, "*b W"], xyz_room_m: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 6"]:
         """Centre and size, along the room's axes, of what is meant by a question at a thing."""
         offset, size = self.box(self.box_asked(asked) + self.box_thing(thing)).split(3, -1)
         return torch.cat([xyz_room_m + offset, (size - 1).clamp(-4, 2).exp()], -1)
 
     @torch.no_grad()
-    def replies(self, numbers: SceneNumbers, questions: Sequence[Sequence[int]], *, least: float = 0.2, speak: bool = True) -> list[Reply]:
-        """Greedy answers to questions as tokens (empty unless `speak`), and what is pointed at with a score of at least `least`."""
-        shown = self.show(numbers)
+    def replies(self, shown: Shown, questions: Sequence[Sequence[int]], *, least: float = 0.2, longest: int = LONGEST_ANSWER) -> list[Reply]:
+        """Greedy answers of at most `longest` tokens, and what is pointed at with a score of at least `least`, to questions as tokens."""
+        self.forget(shown)
         packed = Packed.of(questions)
         slot = self.hear(shown, packed).last[packed.start + torch.tensor([len(q) - 1 for q in questions])]
         point = self.meant(slot, shown.thing)
@@ -161,11 +159,11 @@ class SequenceReader(nn.Module):
         box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
         measured, best = self.measure(slot).exp(), self.words(slot).argmax(-1).tolist()
         said: list[list[int]] = [[] for _ in questions]
-        still = list(range(len(questions))) if speak else []
+        still = list(range(len(questions))) if longest else []
         while still:
             for row, word in zip(still, best, strict=True):
                 said[row].append(word)
-            still = [row for row in still if said[row][-1] != self.host.tokenizer.stop and len(said[row]) < LONGEST_ANSWER]
+            still = [row for row in still if said[row][-1] != self.host.tokenizer.stop and len(said[row]) < longest]
             if still:
                 self.forget(shown)
                 packed = Packed.of([(*questions[row], *said[row]) for row in still])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -72,9 +73,7 @@ def part_file(work: Path, name: str, seed: int) -> Path:
     return Path(work) / f"{name}-{seed}" / "part.json"
 
 
-def run_part(
-    name: str, variant: Variant, seed: int, weights: Weights, data: StudyData, looks: Looks, work: Path, settings: StudySettings
-) -> None:
+def run_part(name: str, variant: Variant, seed: int, weights: Weights, data: StudyData, looks: Looks, work: Path, settings: StudySettings) -> None:
     """Train and test one variant with one seed, as far as that is not done; a killed run goes on where it was.
 
     Raises:
@@ -100,7 +99,8 @@ def same_settings(file: Path, made_of: dict) -> None:
         write_result(file, made_of)
     elif (found := json.loads(file.read_text(encoding="utf-8"))) != made_of:
         other = next(key for key in made_of if found.get(key) != made_of[key])
-        raise BadInput(f"{file.parent}: begun with other settings ({other}: {found.get(other)}, now {made_of[other]}); delete it, or use another --work")
+        changed = f"{other}: {found.get(other)}, now {made_of[other]}"
+        raise BadInput(f"{file.parent}: begun with other settings ({changed}); delete it, or use another --work")
 
 
 def trained(
@@ -151,6 +151,7 @@ def stages(steps: int) -> tuple[sequence.Stage, sequence.Stage]:
     )
 
 
+@torch.no_grad()
 def fitted(reader: SequenceReader, variant: Variant, data: StudyData, looks: Looks) -> dict[str, float]:
     """How surely a token must be meant before it votes for a box, fitted on validation rooms for each number of tokens."""
     rooms, found = data.asked(reader, "val"), {}
@@ -159,7 +160,8 @@ def fitted(reader: SequenceReader, variant: Variant, data: StudyData, looks: Loo
         for room in rooms:
             phrases = [q for q in room.questions if q.record.answer_type == "boxes"]
             lesson = looks.load(room.room_id, grouping)
-            replies = reader.replies(variant.representation.hidden(lesson.numbers), [q.wording.ids for q in phrases], speak=False) if phrases else []
+            shown = reader.show(variant.representation.hidden(lesson.numbers))
+            replies = reader.replies(shown, [q.wording.ids for q in phrases], longest=0) if phrases else []
             for phrase, reply in zip(phrases, replies, strict=True):
                 pointed.append((reply.point.sigmoid(), reply.box, [lesson.box[t].tolist() for t in phrase.record.targets]))
         found[label] = best_least(pointed)
@@ -169,18 +171,16 @@ def fitted(reader: SequenceReader, variant: Variant, data: StudyData, looks: Loo
 def tested_rooms(reader: SequenceReader, variant: Variant, grouping: Grouping, least: float, data: StudyData, looks: Looks) -> dict[str, dict]:
     """Figures of each test room by its id."""
     families = sorted({r.family for mine in data.records["test"].values() for r in mine})
-    return {
-        room.room_id: answered(reader, variant, grouping, least, room, looks, families) for room in data.asked(reader, "test")
-    }
+    return {room.room_id: answered(reader, variant, grouping, least, room, looks, families) for room in data.asked(reader, "test")}
 
 
 @torch.no_grad()
 def answered(
     reader: SequenceReader, variant: Variant, grouping: Grouping, least: float, room: StudyRoom, looks: Looks, families: Sequence[str]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Everything that is asked about one room, scored."""
     lesson = looks.load(room.room_id, grouping)
-    replies = reader.replies(variant.representation.hidden(lesson.numbers), [q.wording.ids for q in room.questions])
+    replies = reader.replies(reader.show(variant.representation.hidden(lesson.numbers)), [q.wording.ids for q in room.questions])
     scored = []
     for question, reply in zip(room.questions, replies, strict=True):
         record, boxes, true = question.record, [], []
@@ -188,7 +188,7 @@ def answered(
             boxes = [vote.box.tolist() for vote in merge_votes(reply.point.sigmoid(), reply.box, least=least)]
             true = [lesson.box[t].tolist() for t in record.targets]
         scored.append((record, score(record, reply.text, boxes, true)))
-    return room_figures(scored, families)
+    return {key: value if math.isfinite(value) else None for key, value in room_figures(scored, families).items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.benchmarks.spacespan import majority
 from proxy3d.evaluation.headline_data import StudyData, train_records
-from proxy3d.evaluation.headline_scores import FIGURES, difference, guessed, room_figures, row
+from proxy3d.evaluation.headline_scores import DULL, FIGURES, difference, guessed, room_figures, row
 from proxy3d.evaluation.headline_variants import COUNTS, OWN, VARIANTS
 from proxy3d.evaluation.metrics.answers import VARIANT
-from proxy3d.training.recipes import data_hash, machine
 from proxy3d.training.lessons import room_boxes
+from proxy3d.training.recipes import data_hash, machine
 
 LATENCY = "latency.json"  # in the work folder, written by headline_latency
 MIN_PIXELS = 60  # an object that somebody could mean
@@ -71,21 +72,16 @@ def dull_rules(data: StudyData, ids: list[str]) -> Parts:
     families = sorted({r.family for mine in data.records["test"].values() for r in mine})
     scored: dict[str, list[dict[str, float]]] = defaultdict(list)
     for name in ids:
-        boxes = room_boxes(rooms[name], _identity()).tolist()
+        # Only overlaps of true boxes with each other count here, so any common axes do.
+        boxes = room_boxes(rooms[name], torch.eye(4)).tolist()
         seen = [boxes[o.id] for o in rooms[name].objects if max(o.pixels) >= MIN_PIXELS]
         here = defaultdict(list)
         for record in data.records["test"][name]:
             for rule, value in guessed(record, guess, seen, [boxes[t] for t in record.targets]).items():
                 here[rule].append((record, value))
-        for rule in ("chance", "majority", "majority of its subject"):
+        for rule in DULL:
             scored[rule].append(room_figures(here[rule], families))
     return {(rule, OWN): [rows] for rule, rows in scored.items()}
-
-
-def _identity() -> object:
-    import torch
-
-    return torch.eye(4)  # overlaps of true boxes with each other, along the axes of the room they were made in
 
 
 def summary(parts: Parts, latency: Mapping | None) -> dict:
@@ -96,7 +92,7 @@ def summary(parts: Parts, latency: Mapping | None) -> dict:
         **{name: (name, OWN) for name in ("blind", "majority", "oracle", "chance")},
     }
     rows = {name: row(*key, "", parts[key])["figures"] if key in parts else None for name, key in columns.items()}
-    out: dict = {figure: {name: found[figure] if found else None for name, found in rows.items()} for figure in FIGURES}
+    out: dict = {figure: {name: found.get(figure) if found else None for name, found in rows.items()} for figure in FIGURES}
     counts = [name for name in COUNTS if rows[name]]
     best = {f: max((rows[n][f]["mean"] for n in counts), default=0.0) for f in FIGURES}
     out["p16_of_best"] = {f: rows["p16"][f]["mean"] / best[f] if rows["p16"] and best[f] else None for f in FIGURES}

@@ -15,6 +15,7 @@ from proxy3d.spacespan.record import Record
 VQA, NLVR = "vqa", "nlvr"
 REF = ("ref_iou", "ref_acc_025", "ref_acc_050")
 FIGURES = (VQA, *REF, NLVR)
+DULL = ("chance", "majority", "majority of its subject")
 Boxes = Sequence[Sequence[float]]
 
 
@@ -54,18 +55,19 @@ def score(record: Record, text: str, boxes: Boxes, true: Boxes) -> dict[str, flo
 def guessed(record: Record, guess: Callable[[Record], tuple[str, str]], seen: Boxes, true: Boxes) -> dict[str, dict[str, float]]:
     """What dull rules score on one question: a uniform guess, the commonest answer of its family, that of its subject; a true object at random."""
     if task(record) != "ref":
-        by_family, by_subject = (float(right(text, record.answer, record.answer_type)) for text in guess(record))
-        return {"chance": {task(record): record.chance or 0.0}, "majority": {task(record): by_family}, "majority of its subject": {task(record): by_subject}}
+        shares = (record.chance or 0.0, *(float(right(text, record.answer, record.answer_type)) for text in guess(record)))
+        return {rule: {task(record): share} for rule, share in zip(DULL, shares, strict=True)}
     if len(true) != 1 or not len(seen):
         return {}
     iou = aligned_iou(np.array(seen), np.array(true))[:, 0]
     found = {"ref_acc_025": float((iou >= 0.25).mean()), "ref_acc_050": float((iou >= 0.5).mean()), "ref_iou": float(iou.mean())}
-    return {"chance": found, "majority": found, "majority of its subject": found}
+    return {rule: found for rule in DULL}
 
 
 def row(name: str, label: str, about: str, seeds: Sequence[Sequence[Mapping[str, float]]]) -> dict:
-    """One line of the result: every figure as {mean, low, high}, 95 % over rooms with all seeds of a room kept together."""
-    return {"variant": name, "tested": label, "about": about, "seeds": len(seeds), "figures": interval(seeds)}
+    """One line of the result: every figure that exists as {mean, low, high}, 95 % over rooms with all seeds of a room kept together."""
+    figures = {k: v for k, v in interval(seeds).items() if any(room[f"{k}_objects"] for rooms in seeds for room in rooms)}
+    return {"variant": name, "tested": label, "about": about, "seeds": len(seeds), "figures": figures}
 
 
 def difference(ours: Sequence[Sequence[Mapping[str, float]]], other: Sequence[Sequence[Mapping[str, float]]], key: str) -> dict[str, float]:

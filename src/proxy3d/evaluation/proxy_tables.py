@@ -39,7 +39,7 @@ def _by_clusterer(rows: Sequence[Mapping], n: int) -> str:
     lines = [f"| {n} proxies | {' | '.join(FIGURES.values())} |", "|---" * (len(FIGURES) + 1) + "|"]
     for row in rows:
         name = f"**{label(row)}**" if (row["clusterer"], row["features"]) == OURS else label(row)
-        lines.append(f"| {name} | {' | '.join(_cell(row.get(key)) for key in FIGURES)} |")
+        lines.append(f"| {name} | {' | '.join(cell(row.get(key)) for key in FIGURES)} |")
     return "\n".join(lines)
 
 
@@ -51,11 +51,12 @@ def _by_sensor(rows: Sequence[Mapping]) -> str:
         rival = max((r for key, r in here.items() if key[:2] != OURS and key[2] == 32), key=lambda r: r["recall"]["mean"])
         name = f"{noise:.0%} noise" if noise else f"{missing:.0%} missing" if missing else "exact"
         ours = [here[(*OURS, 16)]["recall"], here[(*OURS, 32)]["recall"], here[(*OURS, 32)]["small_recall"]]
-        lines.append(f"| {name} | {' | '.join(_cell(v) for v in ours)} | {_cell(rival['recall'])} ({label(rival)}) |")
+        lines.append(f"| {name} | {' | '.join(cell(v) for v in ours)} | {cell(rival['recall'])} ({label(rival)}) |")
     return "\n".join(lines)
 
 
-def _cell(figure: Mapping | None) -> str:
+def cell(figure: Mapping | None) -> str:
+    """A share with its interval, in per cent; a dash where there is none."""
     if figure is None:
         return "-"
     return f"{100 * figure['mean']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
