@@ -112,7 +112,10 @@ class SequenceReader(nn.Module):
         if s.bridge == "cross_attention":
             self.cross = nn.ModuleDict({str(i): GatedCrossAttention(s.width, s.width, s.heads) for i in range(0, s.layers, 2)})
         self.meant, self.named = Match(s.width), Match(s.width)
-        self.category, self.colour = nn.Linear(s.width, len(s.categories) + 1), nn.Linear(s.width, len(s.colours) + 1)
+        self.no_thing, self.colour = nn.Linear(s.width, 1), nn.Linear(s.width, len(s.colours) + 1)
+        spelled = [self.host.tokenizer.encode(category) for category in s.categories]
+        self.spelled = torch.tensor([i for ids in spelled for i in ids])
+        self.spelled_start = torch.tensor([len(ids) for ids in spelled]).cumsum(0) - torch.tensor([len(ids) for ids in spelled])
         self.unasked = nn.Parameter(torch.zeros(s.width))  # stands for a question where a thing tells its own box
         self.box_asked, self.box_thing = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width)
         self.box = nn.Sequential(nn.GELU(), nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 6))
@@ -137,6 +140,14 @@ class SequenceReader(nn.Module):
         """Drop all questions from a scene's cache."""
         if shown.cache is not None and (more := shown.cache.get_seq_length() - shown.length):
             shown.cache.crop(-more)
+
+    def names(self, middle: Float[Tensor, "K W"]) -> Float[Tensor, "K C+1"]:
+        """Logits of what each thing is: how well it goes with the words of each category, as words of a question find things; last, nothing.
+
+        So a word that occurs in no question yet is tied to what it names.
+        """
+        kinds = nn.functional.embedding_bag(self.spelled, self.host.body.embed_tokens.weight, self.spelled_start, mode="mean")
+        return torch.cat([self.named(self.host.body.norm(kinds), middle).T, self.no_thing(middle)], 1)
 
     def words(self, last: Float[Tensor, "*b W"]) -> Float[Tensor, "*b V"]:
         """Logits of the next word; input and output embeddings are one matrix."""

@@ -22,7 +22,7 @@ MEASURED = ("metres", "square_metres")
 WALLS = 0.2  # what all that is no thing counts beside all things, when tokens say what they are
 
 STAGES = (
-    Stage("names", ("host.", "scene.", "category", "colour", "box", "unasked"), steps=300, lr=1e-3, warmup=30),
+    Stage("names", ("host.", "scene.", "named", "no_thing", "colour", "box", "unasked"), steps=300, lr=1e-3, warmup=30),
     Stage("answers", ("",), steps=900, lr=8e-4, warmup=30, fast=("gate",)),
 )
 
@@ -152,7 +152,7 @@ def names_loss(reader: SequenceReader, shown: Shown, lesson: RoomLesson, colour:
     """What each token is part of, without any question: category, colour and box of the object that makes up most of it."""
     category, is_thing, box = object_target(lesson)
     weight = is_thing / is_thing.sum().clamp_min(1) + WALLS * (1 - is_thing) / (1 - is_thing).sum().clamp_min(1)
-    parts = {"name": (F.cross_entropy(reader.category(shown.thing).float(), category, reduction="none") * weight).sum()}
+    parts = {"name": (F.cross_entropy(reader.names(shown.middle).float(), category, reduction="none") * weight).sum()}
     things = is_thing.nonzero()[:, 0]
     if len(things):
         seen = shown.thing[things]
