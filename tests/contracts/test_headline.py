@@ -18,7 +18,8 @@ from proxy3d.errors import BadInput
 from proxy3d.evaluation import headline
 from proxy3d.evaluation.headline import StudySettings, main, study
 from proxy3d.evaluation.headline_latency import WAYS, latency
-from proxy3d.evaluation.headline_scores import difference, room_figures, row, score
+from proxy3d.evaluation.headline_merge import merged, summary
+from proxy3d.evaluation.headline_scores import FIGURES, difference, room_figures, row, score
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline
 from proxy3d.evaluation.headline_variants import VARIANTS, chosen_variants
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
@@ -52,6 +53,7 @@ def result(world, tmp_path_factory):
     return work, run(world, work, "ours,ours_32,no_grouping,oracle")
 
 
+@pytest.mark.slow
 def test_parts_of_several_calls_are_one_result(result):
     work, found = result
     assert json.loads((work / "out.json").read_text())["summary"].keys() == found["summary"].keys()
@@ -64,6 +66,7 @@ def test_parts_of_several_calls_are_one_result(result):
     assert found["training"]["dense-0"]["questions_per_second"] > 0 and found["rooms"] == 2
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again_and_what_is_lost_comes_out_the_same(world, result, monkeypatch):
     work, found = result
     part = work / "dense-0" / "part.json"
@@ -75,17 +78,17 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_comes_out_the_same(worl
     assert json.loads(part.read_text())["tested"] == before["tested"]
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        ({"settings": StudySettings(steps=4)}, "begun with other settings.*delete it, or use another --work"),
-        ({"only": "dense,sparse"}, "no variant is called 'sparse'; known: dense, ours"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused_in_one_line(world, result, more, message):
-    with pytest.raises(BadInput, match=message) as error:
-        run(world, result[0], more.pop("only", "dense"), **more)
+def test_what_cannot_be_meant_is_refused_in_one_line(world, tmp_path):
+    headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "a"})
+    headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "a"})
+    with pytest.raises(BadInput, match="begun with other settings .weights: a, now b.; delete it, or use another --work") as error:
+        headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "b"})
     assert "\n" not in str(error.value)
+    with pytest.raises(BadInput, match="no variant is called 'sparse'; known: dense, ours") as error:
+        run(world, tmp_path, "dense,sparse")
+    assert "\n" not in str(error.value)
+    with pytest.raises(BadInput, match="no finished part"):
+        merged(tmp_path, None)
 
 
 def test_missing_rooms_and_weights_end_the_command_with_2(world, tmp_path, capsys):
@@ -94,19 +97,37 @@ def test_missing_rooms_and_weights_end_the_command_with_2(world, tmp_path, capsy
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
-def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(result):
-    found = result[1]
-    text = render_headline(found)
-    assert (
-        "| every patch a token |" in text
-        and "| **16 proxies** |" in text
-        and "| **proxies, as many as needed** |" in text
-        and "| grouped by position alone |" in text
-    )
-    lines = [e for e in xml.etree.ElementTree.fromstring(plot_headline(found)).iter() if e.tag.endswith("polyline")]
-    assert len(lines) == 2 * sum(found["summary"][k]["p4"] is not None for k in ("vqa", "ref_acc_025", "nlvr"))
+@pytest.fixture
+def invented():
+    """A result as a finished study would give it: everything is right in more rooms the more proxies there are."""
+    keys = [(name, label) for name, variant in VARIANTS.items() for label in variant.tested] + [("chance", "own"), ("majority", "own")]
+    parts = {}
+    for number, key in enumerate(keys):
+        share = {"p4": 0.1, "p16": 0.6, "p64": 0.8}.get(key[1], number / 100)
+        room = {figure: share for figure in FIGURES} | {f"{figure}_objects": 2 for figure in FIGURES}
+        parts[key] = [[room, room], [room, room]]
+    rows = [row(*key, VARIANTS[key[0]].about if key[0] in VARIANTS else key[0], seeds) for key, seeds in parts.items()]
+    return {"rows": rows, "summary": summary(parts, None), "rooms": 2, "latency": None, "run": {"machine": "a machine"}}
+
+
+def test_the_summary_is_what_was_measured(invented):
+    found = invented["summary"]
+    for key in FIGURES:
+        assert set(found[key]) >= {"dense", "p4", "p8", "p16", "p32", "p64", "auto", "blind", "majority", "oracle"}
+        assert found[key]["p64"] == {"mean": 0.8, "low": 0.8, "high": 0.8}
+    assert found["p16_of_best"]["vqa"] == pytest.approx(0.75) == found["p16_of_best"]["mean"]
+    own = {r["variant"]: r["figures"]["ref_acc_025"]["mean"] for r in invented["rows"] if r["tested"] == "own"}
+    assert found["grouping_gain_acc_at_025"]["mean"] == pytest.approx(own["ours_32"] - own["no_grouping"])
+
+
+def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(invented):
+    text = render_headline(invented)
+    assert "| every patch a token | 0.0 (0.0 to 0.0) |" in text and "| **16 proxies** | 60.0 (60.0 to 60.0) |" in text
+    assert "| **proxies, as many as needed** |" in text and "| grouped by position alone |" in text and "over 2 rooms; 2 seeds; a machine" in text
+    lines = [e for e in xml.etree.ElementTree.fromstring(plot_headline(invented)).iter() if e.tag.endswith("polyline")]
+    assert len(lines) == 6, "three figures by number of proxies, and three level lines"
     for lacking in ("rows", "summary", "run", "latency"):
-        broken = copy.deepcopy(found)
+        broken = copy.deepcopy(invented)
         del broken[lacking]
         with pytest.raises(BadInput, match="lacks"):
             render_headline(broken)

@@ -29,7 +29,9 @@ from proxy3d.training.sequence import STAGES, SequenceObjective, StudyRoom, aske
 from proxy3d.training.sequence import SequenceSettings as Settings
 from proxy3d.weights import load_weights, save_weights
 
+OURS = Grouping()
 ALL = {g for variant in VARIANTS.values() for g in variant.groupings()}
+EVERY = sorted(ALL | {Grouping(name) for name in CLUSTERERS if name not in ("soft_kmeans", "set_encoder")}, key=lambda g: g.name)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def looked(study):
     return room, patches, lessons(room, patches, weights, data.categories, sorted(ALL, key=lambda g: g.name)), data.records["train"][room.room_id]
 
 
-def reader_for(study, grouping=Grouping(), **settings):
+def reader_for(study, grouping=OURS, **settings):
     _, data, weights = study
     sizes = {"layers": 4, "width": 32, "heads": 2, **settings}
     return SequenceReader(SequenceSettings(grouping.dim(weights, data.categories), data.words, data.categories, COLOURS, **sizes))
@@ -112,11 +114,7 @@ def test_only_a_token_that_is_told_its_place_depends_on_it(study, looked, positi
     assert same == (position == "none")
 
 
-@pytest.mark.parametrize(
-    "grouping",
-    sorted(ALL | {Grouping(name) for name in CLUSTERERS if name not in ("soft_kmeans", "set_encoder")}, key=lambda g: g.name),
-    ids=lambda g: g.name,
-)
+@pytest.mark.parametrize("grouping", EVERY, ids=lambda g: g.name)
 def test_every_way_to_show_a_room_is_a_legal_lesson(study, looked, grouping):
     _, data, weights = study
     room, patches, found, _ = looked
