@@ -75,7 +75,7 @@ class Shown:
 class Heard:
     """Questions that were read after a scene."""
 
-    middle: Float[Tensor, "S W"]
+    found: Float[Tensor, "S K"]  # logits: which things each word names
     last: Float[Tensor, "S W"]
 
 
@@ -91,8 +91,10 @@ class Reply:
 class SequenceReader(nn.Module):
     """Scene tokens, then the words of a question, then those of its answer, in one transformer trained from nothing.
 
-    Scene tokens look at each other in both directions. At the answer slot, the last word of the question, the reader says the first word,
-    measures a length, and points: its state against the state of every scene token. The box of a pointed-at token follows from both.
+    Scene tokens look at each other in both directions. Half-way through the layers each word finds the things that it names, which is
+    taught, and takes in what it found, as ordinary attention would have to learn from answers alone. At the answer slot, the last word of
+    the question, the reader says the first word, measures a length, and points: what the word found that the question is about, and its
+    own state against that of every thing. The box of a pointed-at thing follows from both.
     """
 
     def __init__(self, settings: SequenceSettings, *, seed: int = 0):
@@ -112,6 +114,8 @@ class SequenceReader(nn.Module):
         if s.bridge == "cross_attention":
             self.cross = nn.ModuleDict({str(i): GatedCrossAttention(s.width, s.width, s.heads) for i in range(0, s.layers, 2)})
         self.meant, self.named = Match(s.width), Match(s.width)
+        self.about = Match(s.width)  # which word of a question says what is meant
+        self.take_in, self.sure = nn.Linear(s.width, s.width), nn.Linear(2, s.width)
         self.no_thing, self.colour = nn.Linear(s.width, 1), nn.Linear(s.width, len(s.colours) + 1)
         spelled = [self.host.tokenizer.encode(category) for category in s.categories]
         self.spelled = torch.tensor([i for ids in spelled for i in ids])
@@ -126,14 +130,30 @@ class SequenceReader(nn.Module):
         hidden, things = self.scene(numbers)
         if self.cross:
             return Shown(None, 0, hidden, hidden[0, things], hidden[0, things], numbers.xyz_room_m)
-        cache = self.host.new_cache()
-        middle, last = self._run(hidden, torch.arange(hidden.shape[1]), None, cache, None)
-        return Shown(cache, hidden.shape[1], None, middle[things], last[things], numbers.xyz_room_m)
+        cache, rotary = self.host.new_cache(), self.host.rotary(hidden, torch.arange(hidden.shape[1])[None])
+        middle = self._run(hidden, range(self.half), None, rotary, cache, None)
+        last = self._run(middle, range(self.half, self.settings.layers), None, rotary, cache, None)
+        return Shown(cache, hidden.shape[1], None, self._normal(middle)[things], self._normal(last)[things], numbers.xyz_room_m)
 
     def hear(self, shown: Shown, packed: Packed) -> Heard:
         """Read questions, with what is known of their answers, after a scene. Fills the scene's cache: see `forget`."""
-        middle, last = self._run(self.host.embed(packed.ids)[None], packed.place + shown.length, packed.sees(shown.length), shown.cache, shown.memory)
-        return Heard(middle, last)
+        sees, hidden = packed.sees(shown.length), self.host.embed(packed.ids)[None]
+        rotary = self.host.rotary(hidden, (packed.place + shown.length)[None])
+        hidden = self._run(hidden, range(self.half), sees, rotary, shown.cache, shown.memory)
+        found = self.named(self._normal(hidden), shown.middle).float()
+        share = found.sigmoid()
+        seen = share @ shown.middle / (share.sum(-1, keepdim=True) + 0.1)
+        sure = torch.stack([found.amax(-1) / 4, share.sum(-1).log1p()], -1)
+        hidden = hidden + self.take_in(seen) + self.sure(sure)
+        last = self._run(hidden, range(self.half, self.settings.layers), sees, rotary, shown.cache, shown.memory)
+        return Heard(found, self._normal(last))
+
+    def point(self, shown: Shown, packed: Packed, heard: Heard, slot: Int[Tensor, "Q"]) -> Float[Tensor, "Q K"]:
+        """How surely each thing is meant (logits) by the questions whose answer slots stand there in the sequence."""
+        asked = heard.last[slot]
+        own = (packed.row[None] == packed.row[slot][:, None]) & (packed.place[None] <= packed.place[slot][:, None])
+        about = self.about(asked, heard.last).float().masked_fill(~own, -torch.inf).softmax(-1)
+        return about @ heard.found + self.meant(asked, shown.thing).float()
 
     @staticmethod
     def forget(shown: Shown) -> None:
@@ -163,8 +183,8 @@ class SequenceReader(nn.Module):
         """Greedy answers of at most `longest` tokens, and what is pointed at with a score of at least `least`, to questions as tokens."""
         self.forget(shown)
         packed = Packed.of(questions)
-        slot = self.hear(shown, packed).last[packed.start + torch.tensor([len(q) - 1 for q in questions])]
-        point = self.meant(slot, shown.thing)
+        heard, at = self.hear(shown, packed), packed.start + torch.tensor([len(q) - 1 for q in questions])
+        slot, point = heard.last[at], self.point(shown, packed, heard, at)
         box = torch.zeros(*point.shape, 6)
         rows, columns = (point.sigmoid() >= least).nonzero(as_tuple=True)
         box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
@@ -191,16 +211,16 @@ class SequenceReader(nn.Module):
         return tokenizer.decode(said)
 
     def _run(
-        self, hidden: Tensor, position: Tensor, sees: Tensor | None, cache: object | None, memory: Tensor | None
-    ) -> tuple[Float[Tensor, "S W"], Float[Tensor, "S W"]]:
-        """States half-way and after the last layer, normalised, in float32."""
-        rotary, middle = self.host.rotary(hidden, position[None]), hidden
-        for i in range(self.settings.layers):
+        self, hidden: Tensor, layers: range, sees: Tensor | None, rotary: tuple[Tensor, Tensor], cache: object | None, memory: Tensor | None
+    ) -> Float[Tensor, "1 S W"]:
+        for i in layers:
             if str(i) in self.cross:
                 hidden = hidden + self.cross[str(i)](hidden, memory)
             hidden = self.host.run(hidden, range(i, i + 1), sees, rotary, cache)
-            middle = hidden if i + 1 == self.half else middle
-        return self.host.body.norm(middle)[0].float(), self.host.body.norm(hidden)[0].float()
+        return hidden
+
+    def _normal(self, hidden: Float[Tensor, "1 S W"]) -> Float[Tensor, "S W"]:
+        return self.host.body.norm(hidden)[0].float()
 
 
 class Match(nn.Module):

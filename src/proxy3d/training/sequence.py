@@ -104,19 +104,18 @@ class SequenceObjective:
         heard = reader.hear(shown, packed)
         first = packed.start + torch.tensor([len(q.wording.ids) - 1 for q in questions])
         slot = heard.last[first]
-        parts = self._pointing(slot, shown, lesson, questions)
+        parts = self._pointing(reader.point(shown, packed, heard, first), slot, shown, lesson, questions)
         said = [(int(at) + n, word) for at, q in zip(first, questions, strict=True) for n, word in enumerate(q.answer)]
         if said:
             at, word = torch.tensor(said).T
             parts["words"] = F.cross_entropy(reader.words(heard.last[at]).float(), word) * s.weight_words
         parts |= self._measure(slot, questions)
-        if reader.settings.categories and (match := self._match(heard.middle, packed, shown, lesson, questions)) is not None:
+        if reader.settings.categories and (match := self._match(heard.found, packed, lesson, questions)) is not None:
             parts["match"] = match * s.weight_match
         return parts
 
-    def _pointing(self, slot: Tensor, shown: Shown, lesson: RoomLesson, questions: Sequence[Question]) -> dict[str, Tensor]:
+    def _pointing(self, point: Tensor, slot: Tensor, shown: Shown, lesson: RoomLesson, questions: Sequence[Question]) -> dict[str, Tensor]:
         wanted, counts, true = (torch.stack(c) for c in zip(*(pointing_target(lesson, q.record.targets) for q in questions), strict=True))
-        point = self.reader.meant(slot, shown.thing).float()
         parts = {"point": balanced_surprise(point, wanted, counts).mean() * self.settings.weight_point}
         rows, columns = wanted.nonzero(as_tuple=True)
         if len(rows):
@@ -134,7 +133,7 @@ class SequenceObjective:
         said = self.reader.measure(slot[rows]).float()[torch.arange(len(rows)), [kind[i] for i in rows]]
         return {"measure": F.smooth_l1_loss(said, true, beta=0.1) * self.settings.weight_measure}
 
-    def _match(self, middle: Tensor, packed: Packed, shown: Shown, lesson: RoomLesson, questions: Sequence[Question]) -> Tensor | None:
+    def _match(self, found: Tensor, packed: Packed, lesson: RoomLesson, questions: Sequence[Question]) -> Tensor | None:
         """Every category word of a question must find, half-way through the layers, the tokens of such things and nothing else."""
         categories, at, named = self.reader.settings.categories, [], []
         for start, question in zip(packed.start.tolist(), questions, strict=True):
@@ -145,7 +144,7 @@ class SequenceObjective:
             return None
         targets = {category: name_target(lesson, category, categories) for category in set(named)}
         wanted, counts = (torch.stack([targets[category][side] for category in named]) for side in (0, 1))
-        return balanced_surprise(self.reader.named(middle[at], shown.middle).float(), wanted, counts).mean()
+        return balanced_surprise(found[at], wanted, counts).mean()
 
 
 def names_loss(reader: SequenceReader, shown: Shown, lesson: RoomLesson, colour: Int[Tensor, "I"]) -> dict[str, Float[Tensor, ""]]:
