@@ -117,9 +117,7 @@ class SequenceReader(nn.Module):
         self.about = Match(s.width)  # which word of a question says what is meant
         self.take_in, self.sure = nn.Linear(s.width, s.width), nn.Linear(2, s.width)
         self.no_thing, self.colour = nn.Linear(s.width, 1), nn.Linear(s.width, len(s.colours) + 1)
-        spelled = [self.host.tokenizer.encode(category) for category in s.categories]
-        self.spelled = torch.tensor([i for ids in spelled for i in ids])
-        self.spelled_start = torch.tensor([len(ids) for ids in spelled]).cumsum(0) - torch.tensor([len(ids) for ids in spelled])
+        self.spelled = Packed.of([self.host.tokenizer.encode(category) for category in s.categories])
         self.unasked = nn.Parameter(torch.zeros(s.width))  # stands for a question where a thing tells its own box
         self.box_asked, self.box_thing = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width)
         self.box = nn.Sequential(nn.GELU(), nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 6))
@@ -164,10 +162,13 @@ class SequenceReader(nn.Module):
     def names(self, middle: Float[Tensor, "K W"]) -> Float[Tensor, "K C+1"]:
         """Logits of what each thing is: how well it goes with the words of each category, as words of a question find things; last, nothing.
 
-        So a word that occurs in no question yet is tied to what it names.
+        So a word that occurs in no question yet is tied to what it names. Each category is read by itself, without the scene.
         """
-        kinds = nn.functional.embedding_bag(self.spelled, self.host.body.embed_tokens.weight, self.spelled_start, mode="mean")
-        return torch.cat([self.named(self.host.body.norm(kinds), middle).T, self.no_thing(middle)], 1)
+        hidden = self.host.embed(self.spelled.ids)[None]
+        rotary = self.host.rotary(hidden, self.spelled.place[None])
+        ends = torch.cat([self.spelled.start[1:], torch.tensor([len(self.spelled.ids)])]) - 1
+        kinds = self._normal(self._run(hidden, range(self.half), self.spelled.sees(0), rotary, None, None))[ends]
+        return torch.cat([self.named(kinds, middle).T, self.no_thing(middle)], 1).float()
 
     def words(self, last: Float[Tensor, "*b W"]) -> Float[Tensor, "*b V"]:
         """Logits of the next word; input and output embeddings are one matrix."""
@@ -214,7 +215,7 @@ class SequenceReader(nn.Module):
         self, hidden: Tensor, layers: range, sees: Tensor | None, rotary: tuple[Tensor, Tensor], cache: object | None, memory: Tensor | None
     ) -> Float[Tensor, "1 S W"]:
         for i in layers:
-            if str(i) in self.cross:
+            if str(i) in self.cross and memory is not None:
                 hidden = hidden + self.cross[str(i)](hidden, memory)
             hidden = self.host.run(hidden, range(i, i + 1), sees, rotary, cache)
         return hidden

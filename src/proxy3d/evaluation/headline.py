@@ -25,6 +25,7 @@ from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.training import sequence
 from proxy3d.training.loop import run_stage
 from proxy3d.training.recipes import data_hash, machine
+from proxy3d.training.remembered import key_of
 from proxy3d.training.representations import Grouping, Looks, say
 from proxy3d.training.sequence import SequenceObjective, StudyRoom
 from proxy3d.training.threshold import best_least
@@ -58,7 +59,7 @@ def study(
     variants, loaded = chosen_variants(only), [load_weights(name) for name in weights]
     data = load_study(Path(rooms), limit)
     for seed, one in enumerate(loaded):
-        looks = Looks(Path(work) / "looks" / f"{one.hash[:12]}-{len(data.categories)}")
+        looks = Looks(Path(work) / "looks" / f"{one.hash[:12]}-{key_of(data.categories)[:8]}")
         todo = {name: v for name, v in variants.items() if not part_file(work, name, seed).exists()}
         data.look(looks, one, [g for v in todo.values() for g in v.groupings()]) if todo else None
         for name, variant in variants.items():

@@ -19,6 +19,7 @@ from proxy3d.training.nouns import name_target, named_things
 from proxy3d.training.representations import Grouping, Representation
 
 MEASURED = ("metres", "square_metres")
+FINDS = 4.0  # how much "this word finds these tokens" counts beside "this token is called so"
 WALLS = 0.2  # what all that is no thing counts beside all things, when tokens say what they are
 
 STAGES = (
@@ -151,7 +152,12 @@ def names_loss(reader: SequenceReader, shown: Shown, lesson: RoomLesson, colour:
     """What each token is part of, without any question: category, colour and box of the object that makes up most of it."""
     category, is_thing, box = object_target(lesson)
     weight = is_thing / is_thing.sum().clamp_min(1) + WALLS * (1 - is_thing) / (1 - is_thing).sum().clamp_min(1)
-    parts = {"name": (F.cross_entropy(reader.names(shown.middle).float(), category, reduction="none") * weight).sum()}
+    names = reader.names(shown.middle)
+    parts = {"name": (F.cross_entropy(names, category, reduction="none") * weight).sum()}
+    here = sorted({c for c in lesson.category.tolist() if c < len(reader.settings.categories)})
+    if here:
+        wanted, counts = (torch.stack(side) for side in zip(*(name_target(lesson, c, reader.settings.categories) for c in here), strict=True))
+        parts["finds"] = balanced_surprise(names.T[here], wanted, counts).mean() * FINDS
     things = is_thing.nonzero()[:, 0]
     if len(things):
         seen = shown.thing[things]
