@@ -31,8 +31,7 @@ class SceneVectors(nn.Module):
         self.look, self.viewer = nn.Linear(proxy_dim, width), nn.Linear(VIEWER_DIM, width)
         self.place = nn.Linear(PLACE_DIM, width) if position == "place" else Hybrid(width) if position == "hybrid" else None
         self.feed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.norm = nn.LayerNorm(width)
-        nn.init.constant_(self.norm.weight, width**-0.5)  # as long as a word
+        self.norm = nn.LayerNorm(width)  # as large as a word
 
     def forward(self, numbers: SceneNumbers) -> tuple[Float[Tensor, "1 1+K W"], Int[Tensor, "K"]]:
         """Tokens, and which of them are the things that can be pointed at."""

@@ -172,7 +172,7 @@ class SequenceReader(nn.Module):
 
     def words(self, last: Float[Tensor, "*b W"]) -> Float[Tensor, "*b V"]:
         """Logits of the next word; input and output embeddings are one matrix."""
-        return nn.functional.linear(last, self.host.body.embed_tokens.weight)
+        return nn.functional.linear(last, self.host.body.embed_tokens.weight) * self.settings.width**-0.5
 
     def boxes(self, asked: Float[Tensor, "*b W"], thing: Float[Tensor, "*b W"], xyz_room_m: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 6"]:
         """Centre and size, along the room's axes, of what is meant by a question at a thing."""

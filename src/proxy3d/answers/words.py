@@ -64,8 +64,8 @@ def word_llama(words: Sequence[str], *, layers: int = 6, width: int = 256, heads
         tie_word_embeddings=True,
     )
     host = LlamaHost(LlamaForCausalLM(config), tokenizer, name="words", hash="", licence="Apache-2.0", chat=ChatFormat("", f" {SLOT}", " "))
-    with torch.no_grad():  # about 1 long, as the scene's tokens are: of much shorter words the first layers would read nothing
-        host.body.embed_tokens.weight.normal_(std=width**-0.5)
+    with torch.no_grad():  # as large as what is normalised: what layers add at first would drown shorter ones, and all tokens look alike
+        host.body.embed_tokens.weight.normal_()
         host.body.embed_tokens.weight[0] = 0
     for layer in host.body.layers:
         layer.self_attn.is_causal = False
