@@ -123,7 +123,10 @@ def test_the_summary_is_what_was_measured(invented):
 def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(invented):
     text = render_headline(invented)
     assert "| every patch a token | 0.0 (0.0 to 0.0) |" in text and "| **16 proxies** | 60.0 (60.0 to 60.0) |" in text
-    assert "| **proxies, as many as needed** |" in text and "| grouped by position alone |" in text and "over 2 rooms; 2 seeds; a machine" in text
+    auto = next(r for r in invented["rows"] if r["tested"] == "auto")
+    auto["figures"]["tokens"] = {"mean": 21.4, "low": 20.0, "high": 23.0}
+    assert "| **proxies, as many as needed** |" in text and "as many as needed** (21 on average) |" in render_headline(invented)
+    assert "| grouped by position alone |" in text and "over 2 rooms; 2 seeds; a machine" in text
     lines = [e for e in xml.etree.ElementTree.fromstring(plot_headline(invented)).iter() if e.tag.endswith("polyline")]
     assert len(lines) == 6, "three figures by number of proxies, and three level lines"
     for lacking in ("rows", "summary", "run", "latency"):

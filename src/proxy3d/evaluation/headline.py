@@ -189,7 +189,8 @@ def answered(
             boxes = [vote.box.tolist() for vote in merge_votes(reply.point.sigmoid(), reply.box, least=least)]
             true = [lesson.box[t].tolist() for t in record.targets]
         scored.append((record, score(record, reply.text, boxes, true)))
-    return {key: value if math.isfinite(value) else None for key, value in room_figures(scored, families).items()}
+    figures = room_figures(scored, families) | {"tokens": len(lesson.numbers.feature), "tokens_objects": 1}
+    return {key: value if math.isfinite(value) else None for key, value in figures.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.plots import curves
 from proxy3d.evaluation.proxy_tables import cell
+from proxy3d.presets import AUTO
 
 FIGURES = {"vqa": "3D-VQA", "ref_iou": "3D-Ref IoU", "ref_acc_025": "Acc@0.25", "ref_acc_050": "Acc@0.5", "nlvr": "NLVR-3D"}
 MAIN = ("dense", "ours", "blind", "chance", "majority", "majority of its subject", "oracle")
@@ -55,7 +56,10 @@ def _table(head: str, rows: Sequence[Mapping]) -> str:
 def _name(row: Mapping) -> str:
     if row["variant"] != "ours":
         return row["about"]
-    return "**proxies, as many as needed**" if row["tested"] == "auto" else f"**{row['tested'][1:]} proxies**"
+    if row["tested"] != AUTO:
+        return f"**{row['tested'][1:]} proxies**"
+    tokens = row["figures"].get("tokens")
+    return "**proxies, as many as needed**" + (f" ({tokens['mean']:.0f} on average)" if tokens else "")
 
 
 def _words(summary: Mapping) -> list[str]:
