@@ -118,6 +118,7 @@ class SequenceReader(nn.Module):
         self.take_in, self.sure = nn.Linear(s.width, s.width), nn.Linear(2, s.width)
         self.no_thing, self.colour = nn.Linear(s.width, 1), nn.Linear(s.width, len(s.colours) + 1)
         self.spelled = Packed.of([self.host.tokenizer.encode(category) for category in s.categories])
+        self.next_word = nn.Linear(s.width, len(self.host.tokenizer.words))  # not the embeddings: those are long, and would learn slowly
         self.unasked = nn.Parameter(torch.zeros(s.width))  # stands for a question where a thing tells its own box
         self.box_asked, self.box_thing = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width)
         self.box = nn.Sequential(nn.GELU(), nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 6))
@@ -170,10 +171,6 @@ class SequenceReader(nn.Module):
         kinds = self._normal(self._run(hidden, range(self.half), self.spelled.sees(0), rotary, None, None))[ends]
         return torch.cat([self.named(kinds, middle).T, self.no_thing(middle)], 1).float()
 
-    def words(self, last: Float[Tensor, "*b W"]) -> Float[Tensor, "*b V"]:
-        """Logits of the next word; input and output embeddings are one matrix."""
-        return nn.functional.linear(last, self.host.body.embed_tokens.weight) * self.settings.width**-0.5
-
     def boxes(self, asked: Float[Tensor, "*b W"], thing: Float[Tensor, "*b W"], xyz_room_m: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 6"]:
         """Centre and size, along the room's axes, of what is meant by a question at a thing."""
         offset, size = self.box(self.box_asked(asked) + self.box_thing(thing)).split(3, -1)
@@ -189,7 +186,7 @@ class SequenceReader(nn.Module):
         box = torch.zeros(*point.shape, 6)
         rows, columns = (point.sigmoid() >= least).nonzero(as_tuple=True)
         box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
-        measured, best = self.measure(slot).exp(), self.words(slot).argmax(-1).tolist()
+        measured, best = self.measure(slot).exp(), self.next_word(slot).argmax(-1).tolist()
         said: list[list[int]] = [[] for _ in questions]
         still = list(range(len(questions))) if longest else []
         while still:
@@ -200,7 +197,7 @@ class SequenceReader(nn.Module):
                 self.forget(shown)
                 packed = Packed.of([(*questions[row], *said[row]) for row in still])
                 ends = torch.cat([packed.start[1:], torch.tensor([len(packed.ids)])]) - 1
-                best = self.words(self.hear(shown, packed).last[ends]).argmax(-1).tolist()
+                best = self.next_word(self.hear(shown, packed).last[ends]).argmax(-1).tolist()
         return [Reply(self._text(said[i], measured[i]), point[i], box[i]) for i in range(len(questions))]
 
     def _text(self, said: Sequence[int], measured: Tensor) -> str:

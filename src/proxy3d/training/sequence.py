@@ -109,7 +109,7 @@ class SequenceObjective:
         said = [(int(at) + n, word) for at, q in zip(first, questions, strict=True) for n, word in enumerate(q.answer)]
         if said:
             at, word = torch.tensor(said).T
-            parts["words"] = F.cross_entropy(reader.words(heard.last[at]).float(), word) * s.weight_words
+            parts["words"] = F.cross_entropy(reader.next_word(heard.last[at]).float(), word) * s.weight_words
         parts |= self._measure(slot, questions)
         if reader.settings.categories and (match := self._match(heard.found, packed, lesson, questions)) is not None:
             parts["match"] = match * s.weight_match
