@@ -19,7 +19,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cli_world import typed
 
-from cast_rooms import cast_data_set
+from cast_rooms import cast_data_set, cast_room
 from proxy3d.errors import BadInput
 from proxy3d.evaluation import spacespan_report
 from proxy3d.spacespan.checks import check_rooms, shared, unseen_questions
