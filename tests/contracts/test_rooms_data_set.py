@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,33 +19,20 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cli_world import typed
 
-from cast_rooms import cast_room
+from cast_rooms import cast_data_set, cast_room
 from proxy3d.errors import BadInput
 from proxy3d.evaluation import spacespan_report
 from proxy3d.spacespan.checks import check_rooms, shared, unseen_questions
-from proxy3d.spacespan.make import make_dataset
 from proxy3d.spacespan.record import Record, read_records
-from proxy3d.spacespan.rooms import engines, make, shards
+from proxy3d.spacespan.rooms import engines, shards
 from proxy3d.spacespan.rooms.photo import Corruption
 from random_rooms import plain_room, thing
 
 COUNTS = {"train": 3, "val": 1, "test": 2}
 
 
-cast_once = lru_cache(cast_room)
-
-
-def cast_instead(seed, split, models, *, room_id=None, **_):
-    return cast_once(seed, split, room_id, ("study", "kitchen")[seed // 3 % 2])
-
-
 def build(out, counts=COUNTS, **settings):
-    """A data set of cast rooms."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make, "make_room", cast_instead)
-        patch.setattr(make, "_catalogue", lambda *_: None)
-        patch.setattr(make, "models_of", lambda *_: ((), "parametric"))
-        return make_dataset(out, counts, workers=1, **settings)
+    return cast_data_set(out, counts, **settings)
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def _by_clusterer(rows: Sequence[Mapping], n: int) -> str:
     lines = [f"| {n} proxies | {' | '.join(FIGURES.values())} |", "|---" * (len(FIGURES) + 1) + "|"]
     for row in rows:
         name = f"**{label(row)}**" if (row["clusterer"], row["features"]) == OURS else label(row)
-        lines.append(f"| {name} | {' | '.join(_cell(row.get(key)) for key in FIGURES)} |")
+        lines.append(f"| {name} | {' | '.join(cell(row.get(key)) for key in FIGURES)} |")
     return "\n".join(lines)
 
 
@@ -55,7 +55,7 @@ def _by_sensor(rows: Sequence[Mapping]) -> str:
         rival = max(rivals, key=lambda r: r["recall"]["mean"])
         name = f"{noise:.0%} noise" if noise else f"{missing:.0%} missing" if missing else "exact"
         ours = [here[(*OURS, 16)]["recall"], here[(*OURS, 32)]["recall"], here[(*OURS, 32)]["small_recall"]]
-        lines.append(f"| {name} | {' | '.join(_cell(v) for v in ours)} | {_cell(rival['recall'])} ({label(rival)}) |")
+        lines.append(f"| {name} | {' | '.join(cell(v) for v in ours)} | {cell(rival['recall'])} ({label(rival)}) |")
     return "\n".join(lines)
 
 
@@ -65,7 +65,7 @@ def _as_needed(rows: Sequence[Mapping]) -> str:
     ours = {r["n"]: r for r in rows if (r["clusterer"], r["features"]) == OURS}
     for row in sorted((r for r in rows if r["clusterer"] == AUTO), key=lambda r: r["n"]):
         made = row["proxies"]["mean"]
-        lines.append(f"| {row['n']} | {made:.1f} | {_cell(row['recall'])} | {_cell(row['small_recall'])} | {_cell(ours[row['n']]['recall'])} |")
+        lines.append(f"| {row['n']} | {made:.1f} | {cell(row['recall'])} | {cell(row['small_recall'])} | {cell(ours[row['n']]['recall'])} |")
     return "\n".join(lines)
 
 
@@ -76,7 +76,8 @@ def _by_form(forms: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def _cell(figure: Mapping | None) -> str:
+def cell(figure: Mapping | None) -> str:
+    """A share with its interval, in per cent; a dash where there is none."""
     if figure is None:
         return "-"
     return f"{100 * figure['mean']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.headline_tables import plot_headline, render_headline
 from proxy3d.evaluation.proxy_tables import plot_proxies, render_proxies
 
 ANSWERS = {"accuracy": "with proxies", "blind": "blind", "majority": "majority", "oracle": "oracle"}
@@ -215,13 +216,15 @@ DATA_BLOCKS: Blocks = {"spacespan": ("results/spacespan.json", render_spacespan)
 SCORERS = "results/scorers.json"
 EVALUATION_BLOCKS: Blocks = {"variants": (SCORERS, render_variants), "scorer speed": (SCORERS, render_scorer_speed)}
 PROXIES_BLOCKS: Blocks = {"proxies": ("results/proxies.json", render_proxies)}
+HEADLINE_BLOCKS: Blocks = {"headline": ("results/headline.json", render_headline)}
 PAGES: dict[str, Blocks] = {
     "README.md": BLOCKS,
     "docs/data.md": DATA_BLOCKS,
     "docs/proxies.md": PROXIES_BLOCKS,
+    "docs/headline.md": HEADLINE_BLOCKS,
     "docs/evaluation.md": EVALUATION_BLOCKS,
 }
-PLOTS = {"docs/proxies.svg": ("results/proxies.json", plot_proxies)}
+PLOTS = {"docs/proxies.svg": ("results/proxies.json", plot_proxies), "docs/headline.svg": ("results/headline.json", plot_headline)}
 
 
 def block(name: str, root: Path, blocks: Blocks = BLOCKS) -> str:

@@ -70,34 +70,45 @@ def look(
     """Proxies of a room. With `worse`, as another sensor and another walk would have given them: noise, fewer frames, a turned world."""
     if worse is not None:
         patches = _worse(patches, worse)
-    feature, salience = encoder(patches.seen())
     turn = float(torch.rand(1, generator=worse) - 0.5) * 1.57 if worse is not None else 0.0
     world_from_room = rigid(rotation_about_z(turn), torch.zeros(3))
-    # The true object of a patch rides along as one more feature that the clusterer never sees.
-    points = Points(
-        xyz_world_m=transform(world_from_room, patches.xyz_room_m),
-        feature=torch.cat([feature[0].float(), patches.instance[:, None].float()], 1),
+    points, count = prepared(learned_points(patches, encoder, world_from_room), proxies)
+    return lesson_of(room, patches, points, clusterer.owners(points, count), categories, world_from_room=world_from_room)
+
+
+@torch.no_grad()
+def learned_points(patches: RoomPatches, encoder: ProxyEncoder, world_from_room: Float[Tensor, "4 4"] | None = None) -> Points:
+    """What a trained encoder makes of a room's patches, with their true objects as labels; in the room's own frame, or a turned one."""
+    feature, salience = encoder(patches.seen())
+    return Points(
+        xyz_world_m=patches.xyz_room_m if world_from_room is None else transform(world_from_room, patches.xyz_room_m),
+        feature=feature[0].float(),
         rgb=patches.rgb,
         frame=patches.frame,
         weight=salient(patches.weight, salience[0].float()),
+        label=patches.instance,  # no clusterer of ours but grouped_kmeans looks at it
+        patch=patches.patch,
+        detail=patches.detail.float() if patches.detail.shape[1] else None,
     )
-    points, count = prepared(points, proxies)
-    instance, points = points.feature[:, -1].long(), replace(points, feature=points.feature[:, :-1].contiguous())
-    owner = clusterer.owners(points, count)
+
+
+def lesson_of(
+    room: Room,
+    patches: RoomPatches,
+    points: Points,
+    owner: Int[Tensor, "L"],
+    categories: Sequence[str],
+    *,
+    world_from_room: Float[Tensor, "4 4"] | None = None,
+) -> RoomLesson:
+    """What pooling points by their owners (0, 1, ..., each with at least one point) makes of a room; their labels are its objects."""
+    count, world_from_room = int(owner.max()) + 1, torch.eye(4) if world_from_room is None else world_from_room
     pooled = pool_hard(points, owner, count, len(patches.camera_room_m))
-    room_from_turned = torch.linalg.inv(world_from_room)
-    viewer = viewer_numbers(compose(patches.room_from_world, torch.tensor(room.world_from_camera[0])), torch.eye(4))
-    place, xyz = place_numbers(pooled, room_from_turned, viewer)
-    size = max([o.id for o in room.objects] + [int(instance.max())]) + 1
-    made_of = composition(owner, instance, count, size)
+    viewer = first_view(room, patches)
+    place, xyz = place_numbers(pooled, torch.linalg.inv(world_from_room), viewer)
+    category, box = things_of(room, patches, categories)
+    made_of = composition(owner, points.label, count, len(category))
     total = (made_of * pooled.size[:, None]).sum(0).clamp_min(1)
-    words = {word: i for i, word in enumerate(categories)}
-    category = torch.full((size,), len(categories))
-    for thing in room.objects:
-        category[thing.id] = words.get(thing.category, len(categories))
-    box = torch.zeros(size, 6)
-    true = room_boxes(room, patches.room_from_world)
-    box[: len(true)] = true
     return RoomLesson(
         numbers=SceneNumbers(pooled.feature, place, xyz, viewer),
         made_of=made_of,
@@ -105,6 +116,23 @@ def look(
         box=box,
         category=category,
     )
+
+
+def first_view(room: Room, patches: RoomPatches) -> Float[Tensor, "4"]:
+    """The viewer numbers of a room (tokens.position)."""
+    return viewer_numbers(compose(patches.room_from_world, torch.tensor(room.world_from_camera[0])), torch.eye(4))
+
+
+def things_of(room: Room, patches: RoomPatches, categories: Sequence[str]) -> tuple[Int[Tensor, "I"], Float[Tensor, "I 6"]]:
+    """Category and box of each object by its id, in the room's frame; what is no object has the last category and a box of zeros."""
+    size = max([o.id for o in room.objects] + [int(patches.instance.max())]) + 1
+    words = {word: i for i, word in enumerate(categories)}
+    category, box = torch.full((size,), len(categories)), torch.zeros(size, 6)
+    for thing in room.objects:
+        category[thing.id] = words.get(thing.category, len(categories))
+    true = room_boxes(room, patches.room_from_world)
+    box[: len(true)] = true
+    return category, box
 
 
 def _worse(patches: RoomPatches, generator: torch.Generator) -> RoomPatches:

@@ -55,6 +55,11 @@ def patch_instances(instance: Int[Tensor, "T H W"], depth_m: Float[Tensor, "T H 
 def patches_of_room(folder: Path, semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
     """Look at one rendered room with the frozen encoders, in the very steps that `pipeline.encode` takes."""
     _, clip, instance = load_clip(folder)
+    return patches_of_clip(clip, instance, semantic)
+
+
+def patches_of_clip(clip: Clip, instance: Int[Tensor, "T H W"], semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
+    """The same for a clip with depth and cameras in a world that is metric and upright already."""
     grid = grid_for(clip.frame.shape[3], clip.frame.shape[2])
     semantics, encoder = semantic(clip, grid), SensorDepth()
     grid = grid if semantics.detail is None else grid.finer

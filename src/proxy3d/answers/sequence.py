@@ -1,0 +1,233 @@
+"""A small language model whose sequence begins with the scene: any representation of it, read in one and the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from proxy3d.answers.fusion import GatedCrossAttention
+from proxy3d.answers.scene_tokens import SceneText, SceneVectors
+from proxy3d.answers.words import word_llama
+from proxy3d.tokens.project import SceneNumbers
+
+LONGEST_ANSWER = 12  # tokens
+BRIDGES = ("prefix", "cross_attention", "text")
+
+
+@dataclass(frozen=True)
+class SequenceSettings:
+    """Sizes of a SequenceReader, and the two things about it that are compared: how a token says where it is, and how words see it."""
+
+    proxy_dim: int
+    words: tuple[str, ...]
+    categories: tuple[str, ...]
+    colours: tuple[str, ...]
+    layers: int = 6
+    width: int = 256
+    heads: int = 4
+    position: str = "place"  # one of scene_tokens.POSITIONS
+    bridge: str = "prefix"  # in the sequence; read by gated cross-attention in every second layer; or written out as words
+
+    def __post_init__(self):
+        if self.bridge not in BRIDGES:
+            raise ValueError(f"SequenceSettings.bridge: expected one of {', '.join(BRIDGES)}, got {self.bridge!r}")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Several questions in one sequence of S words: each sees the scene and its own past, and starts where the scene ends."""
+
+    ids: Int[Tensor, "S"]
+    row: Int[Tensor, "S"]  # which question
+    place: Int[Tensor, "S"]  # which word of it
+    start: Int[Tensor, "Q"]  # where each begins in the sequence
+
+    @staticmethod
+    def of(rows: Sequence[Sequence[int]]) -> Packed:
+        length = torch.tensor([len(row) for row in rows])
+        start = length.cumsum(0) - length
+        row = torch.repeat_interleave(torch.arange(len(rows)), length)
+        return Packed(torch.tensor([i for r in rows for i in r]), row, torch.arange(len(row)) - start[row], start)
+
+    def sees(self, shown: int) -> Bool[Tensor, "1 1 S P+S"]:
+        """Who looks at whom; all `shown` tokens of the scene come first."""
+        own = (self.row[:, None] == self.row[None]) & (self.place[:, None] >= self.place[None])
+        return torch.cat([own.new_ones(len(own), shown), own], 1)[None, None]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A scene that was read once; every question goes on from here."""
+
+    cache: object  # keys and values of its P tokens in every layer
+    length: int  # P
+    memory: Float[Tensor, "1 1+K W"] | None  # for cross-attention instead: the tokens themselves
+    middle: Float[Tensor, "K W"]  # the things in it, half-way through the layers
+    thing: Float[Tensor, "K W"]  # and after the last
+    xyz_room_m: Float[Tensor, "K 3"]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Questions that were read after a scene."""
+
+    found: Float[Tensor, "S K"]  # logits: which things each word names
+    last: Float[Tensor, "S W"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was said, how surely each thing is meant (logits), and the boxes of the likelier ones (room frame, metres; 0 elsewhere)."""
+
+    text: str
+    point: Float[Tensor, "K"]
+    box: Float[Tensor, "K 6"]
+
+
+class SequenceReader(nn.Module):
+    """Scene tokens, then the words of a question, then those of its answer, in one transformer trained from nothing.
+
+    Scene tokens look at each other in both directions. Half-way through the layers each word finds the things that it names, which is
+    taught, and takes in what it found, as ordinary attention would have to learn from answers alone. At the answer slot, the last word of
+    the question, the reader says the first word, measures a length, and points: what the word found that the question is about, and its
+    own state against that of every thing. The box of a pointed-at thing follows from both.
+    """
+
+    def __init__(self, settings: SequenceSettings, *, seed: int = 0):
+        super().__init__()
+        self.settings = settings
+        self.half = settings.layers // 2
+        with torch.random.fork_rng(devices=()):
+            self._build(settings, seed)
+
+    def _build(self, s: SequenceSettings, seed: int) -> None:
+        self.host = word_llama(s.words, layers=s.layers, width=s.width, heads=s.heads, seed=seed)
+        if s.bridge == "text":
+            self.scene = SceneText(s.categories, s.colours, self.host)
+        else:
+            self.scene = SceneVectors(s.proxy_dim, s.width, s.position)
+        self.cross = nn.ModuleDict()
+        if s.bridge == "cross_attention":
+            self.cross = nn.ModuleDict({str(i): GatedCrossAttention(s.width, s.width, s.heads) for i in range(0, s.layers, 2)})
+        self.meant, self.named = Match(s.width), Match(s.width)
+        self.about = Match(s.width)  # which word of a question says what is meant
+        self.take_in, self.sure = nn.Linear(s.width, s.width), nn.Linear(2, s.width)
+        self.no_thing, self.colour = nn.Linear(s.width, 1), nn.Linear(s.width, len(s.colours) + 1)
+        self.spelled = Packed.of([self.host.tokenizer.encode(category) for category in s.categories])
+        self.next_word = nn.Linear(s.width, len(self.host.tokenizer.words))  # not the embeddings: those are long, and would learn slowly
+        self.unasked = nn.Parameter(torch.zeros(s.width))  # stands for a question where a thing tells its own box
+        self.box_asked, self.box_thing = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width)
+        self.box = nn.Sequential(nn.GELU(), nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 6))
+        self.measure = nn.Sequential(nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 2))
+
+    def show(self, numbers: SceneNumbers) -> Shown:
+        """Read a scene."""
+        hidden, things = self.scene(numbers)
+        if self.cross:
+            return Shown(None, 0, hidden, hidden[0, things], hidden[0, things], numbers.xyz_room_m)
+        cache, rotary = self.host.new_cache(), self.host.rotary(hidden, torch.arange(hidden.shape[1])[None])
+        middle = self._run(hidden, range(self.half), None, rotary, cache, None)
+        last = self._run(middle, range(self.half, self.settings.layers), None, rotary, cache, None)
+        return Shown(cache, hidden.shape[1], None, self._normal(middle)[things], self._normal(last)[things], numbers.xyz_room_m)
+
+    def hear(self, shown: Shown, packed: Packed) -> Heard:
+        """Read questions, with what is known of their answers, after a scene. Fills the scene's cache: see `forget`."""
+        sees, hidden = packed.sees(shown.length), self.host.embed(packed.ids)[None]
+        rotary = self.host.rotary(hidden, (packed.place + shown.length)[None])
+        hidden = self._run(hidden, range(self.half), sees, rotary, shown.cache, shown.memory)
+        found = self.named(self._normal(hidden), shown.middle).float()
+        share = found.sigmoid()
+        seen = share @ shown.middle / (share.sum(-1, keepdim=True) + 0.1)
+        sure = torch.stack([found.amax(-1) / 4, share.sum(-1).log1p()], -1)
+        hidden = hidden + self.take_in(seen) + self.sure(sure)
+        last = self._run(hidden, range(self.half, self.settings.layers), sees, rotary, shown.cache, shown.memory)
+        return Heard(found, self._normal(last))
+
+    def point(self, shown: Shown, packed: Packed, heard: Heard, slot: Int[Tensor, "Q"]) -> Float[Tensor, "Q K"]:
+        """How surely each thing is meant (logits) by the questions whose answer slots stand there in the sequence."""
+        asked = heard.last[slot]
+        own = (packed.row[None] == packed.row[slot][:, None]) & (packed.place[None] <= packed.place[slot][:, None])
+        about = self.about(asked, heard.last).float().masked_fill(~own, -torch.inf).softmax(-1)
+        return about @ heard.found + self.meant(asked, shown.thing).float()
+
+    @staticmethod
+    def forget(shown: Shown) -> None:
+        """Drop all questions from a scene's cache."""
+        if shown.cache is not None and (more := shown.cache.get_seq_length() - shown.length):
+            shown.cache.crop(-more)
+
+    def names(self, middle: Float[Tensor, "K W"]) -> Float[Tensor, "K C+1"]:
+        """Logits of what each thing is: how well it goes with the words of each category, as words of a question find things; last, nothing.
+
+        So a word that occurs in no question yet is tied to what it names. Each category is read by itself, without the scene.
+        """
+        hidden = self.host.embed(self.spelled.ids)[None]
+        rotary = self.host.rotary(hidden, self.spelled.place[None])
+        ends = torch.cat([self.spelled.start[1:], torch.tensor([len(self.spelled.ids)])]) - 1
+        kinds = self._normal(self._run(hidden, range(self.half), self.spelled.sees(0), rotary, None, None))[ends]
+        return torch.cat([self.named(kinds, middle).T, self.no_thing(middle)], 1).float()
+
+    def boxes(self, asked: Float[Tensor, "*b W"], thing: Float[Tensor, "*b W"], xyz_room_m: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 6"]:
+        """Centre and size, along the room's axes, of what is meant by a question at a thing."""
+        offset, size = self.box(self.box_asked(asked) + self.box_thing(thing)).split(3, -1)
+        return torch.cat([xyz_room_m + offset, (size - 1).clamp(-4, 2).exp()], -1)
+
+    @torch.no_grad()
+    def replies(self, shown: Shown, questions: Sequence[Sequence[int]], *, least: float = 0.2, longest: int = LONGEST_ANSWER) -> list[Reply]:
+        """Greedy answers of at most `longest` tokens, and what is pointed at with a score of at least `least`, to questions as tokens."""
+        self.forget(shown)
+        packed = Packed.of(questions)
+        heard, at = self.hear(shown, packed), packed.start + torch.tensor([len(q) - 1 for q in questions])
+        slot, point = heard.last[at], self.point(shown, packed, heard, at)
+        box = torch.zeros(*point.shape, 6)
+        rows, columns = (point.sigmoid() >= least).nonzero(as_tuple=True)
+        box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
+        measured, best = self.measure(slot).exp(), self.next_word(slot).argmax(-1).tolist()
+        said: list[list[int]] = [[] for _ in questions]
+        still = list(range(len(questions))) if longest else []
+        while still:
+            for row, word in zip(still, best, strict=True):
+                said[row].append(word)
+            still = [row for row in still if said[row][-1] != self.host.tokenizer.stop and len(said[row]) < longest]
+            if still:
+                self.forget(shown)
+                packed = Packed.of([(*questions[row], *said[row]) for row in still])
+                ends = torch.cat([packed.start[1:], torch.tensor([len(packed.ids)])]) - 1
+                best = self.next_word(self.hear(shown, packed).last[ends]).argmax(-1).tolist()
+        return [Reply(self._text(said[i], measured[i]), point[i], box[i]) for i in range(len(questions))]
+
+    def _text(self, said: Sequence[int], measured: Tensor) -> str:
+        tokenizer = self.host.tokenizer
+        if said and said[0] == tokenizer.metres:
+            return f"{float(measured[0]):.2f} m"
+        if said and said[0] == tokenizer.square_metres:
+            return f"{float(measured[1]):.1f} m2"
+        return tokenizer.decode(said)
+
+    def _run(
+        self, hidden: Tensor, layers: range, sees: Tensor | None, rotary: tuple[Tensor, Tensor], cache: object | None, memory: Tensor | None
+    ) -> Float[Tensor, "1 S W"]:
+        for i in layers:
+            if str(i) in self.cross and memory is not None:
+                hidden = hidden + self.cross[str(i)](hidden, memory)
+            hidden = self.host.run(hidden, range(i, i + 1), sees, rotary, cache)
+        return hidden
+
+    def _normal(self, hidden: Float[Tensor, "1 S W"]) -> Float[Tensor, "S W"]:
+        return self.host.body.norm(hidden)[0].float()
+
+
+class Match(nn.Module):
+    """How well words and things go together: a scaled dot product, and a threshold of its own."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.word, self.thing = nn.Linear(width, width), nn.Linear(width, width)
+        self.least = nn.Parameter(torch.tensor(-2.0))  # few things are meant
+
+    def forward(self, words: Float[Tensor, "Q W"], things: Float[Tensor, "K W"]) -> Float[Tensor, "Q K"]:
+        return self.word(words) @ self.thing(things).T / words.shape[-1] ** 0.5 + self.least

@@ -1,0 +1,103 @@
+"""Rooms, questions and looks of the headline study: the same for every variant."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from proxy3d.answers.sequence import SequenceReader
+from proxy3d.answers.words import common_words
+from proxy3d.errors import BadInput
+from proxy3d.features.semantic import SEMANTIC
+from proxy3d.spacespan.record import Record, read_records
+from proxy3d.spacespan.room import Room
+from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
+from proxy3d.training.patches import cached_patches
+from proxy3d.training.recipes import category_words, found_rooms
+from proxy3d.training.representations import Grouping, Looks, say
+from proxy3d.training.sequence import StudyRoom, asked
+from proxy3d.weights import Weights
+
+SPLITS = ("train", "val", "test")
+EVERY_NUMERAL = " ".join([*"0123456789", ".", "-", ";"])
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """Rooms by split, their questions, and the words they are asked in. Captions are left out: no exact rule scores them."""
+
+    folder: Path
+    rooms: dict[str, list[Room]]
+    records: dict[str, dict[str, list[Record]]]  # split -> room -> questions
+    categories: tuple[str, ...]  # of the training rooms
+    words: tuple[str, ...]
+
+    def asked(self, reader: SequenceReader, split: str) -> list[StudyRoom]:
+        """The questions of a split in a reader's words."""
+        found = []
+        for room in self.rooms[split]:
+            if records := self.records[split].get(room.room_id):
+                found.append(StudyRoom(room.room_id, [asked(r, reader) for r in records], colour_words(room)))
+        return found
+
+    def look(self, looks: Looks, weights: Weights, groupings: Iterable[Grouping]) -> None:
+        """Every room through every grouping, as far as that is not on disk yet."""
+        wanted = tuple(dict.fromkeys(groupings))
+        name = semantic_of(weights)
+        semantic = SEMANTIC[name]()
+        for split in SPLITS:
+            todo = [r for r in self.rooms[split] if not all(looks.file(r.room_id, g).exists() for g in wanted)]
+            for number, room in enumerate(todo, 1):
+                patches = cached_patches(self.folder / split / room.room_id, self.folder / ".patches" / name, semantic)
+                looks.make(room, patches, weights, self.categories, wanted)
+                if number % 100 == 0:
+                    say(f"looks: {split} {number}/{len(todo)}")
+
+
+def semantic_of(weights: Weights) -> str:
+    """Which frozen image encoder a proxy encoder was trained on."""
+    name = weights.facts.get("run", {}).get("settings", {}).get("semantic", "efficientnet_lite0")
+    if name not in SEMANTIC:
+        raise BadInput(f"the weights {weights.name} need the semantic encoder {name!r}; known: {', '.join(SEMANTIC)}")
+    return name
+
+
+def load_study(folder: Path, limit: int | None = None) -> StudyData:
+    """The data of a study; of each split the first `limit` rooms.
+
+    Raises:
+        BadInput: no rooms or no questions there.
+    """
+    rooms = {split: [Room.load(f) for f in found_rooms(Path(folder) / split)[:limit]] for split in SPLITS}
+    records: dict[str, dict[str, list[Record]]] = {}
+    for split in SPLITS:
+        kept, by_room = {room.room_id for room in rooms[split]}, defaultdict(list)
+        for record in read_records(Path(folder) / f"{split}.jsonl"):
+            if record.answer_type != "caption" and record.room_id in kept:
+                by_room[record.room_id].append(record)
+        if not by_room:
+            raise BadInput(f"{Path(folder) / f'{split}.jsonl'}: no question about any of the {len(kept)} rooms of {split}")
+        records[split] = dict(by_room)
+    categories = category_words(rooms["train"])
+    texts = [f"{r.question} {r.answer}" for mine in records["train"].values() for r in mine]
+    always = [" ".join([EVERY_NUMERAL, *categories, *COLOURS, "thing"])] * 5  # what a scene in words may need
+    return StudyData(Path(folder), rooms, records, categories, common_words([*texts, *always]))
+
+
+def colour_words(room: Room) -> Int[Tensor, "I"]:
+    """Index of each object's colour word, by its id; -1 where there is no object, or no word fits."""
+    colour = torch.full((max((o.id for o in room.objects), default=0) + 1,), -1)
+    for thing in room.objects:
+        colour[thing.id] = COLOURS.index(thing.colour) if thing.colour in COLOURS else -1
+    return colour
+
+
+def train_records(data: StudyData) -> Sequence[Record]:
+    """All questions of the training rooms."""
+    return [record for mine in data.records["train"].values() for record in mine]

@@ -1,0 +1,105 @@
+"""Finished parts of the headline study put together: a row per model and test, the summary that pages quote, and what cost what."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from proxy3d.errors import BadInput
+from proxy3d.evaluation.benchmarks.spacespan import majority
+from proxy3d.evaluation.headline_data import StudyData, train_records
+from proxy3d.evaluation.headline_scores import DULL, FIGURES, difference, guessed, room_figures, row
+from proxy3d.evaluation.headline_variants import COUNTS, OWN, VARIANTS
+from proxy3d.evaluation.metrics.answers import VARIANT
+from proxy3d.training.lessons import room_boxes
+from proxy3d.training.recipes import data_hash, machine
+
+LATENCY = "latency.json"  # in the work folder, written by headline_latency
+MIN_PIXELS = 60  # an object that somebody could mean
+Parts = dict[tuple[str, str], list[list[dict[str, float]]]]  # (variant, test) -> seeds -> rooms -> figures
+
+
+def merged(work: Path, data: StudyData) -> dict:
+    """The result of a study as far as it has gone.
+
+    Raises:
+        BadInput: no part is finished, or two were made with different settings.
+    """
+    found = [json.loads(f.read_text(encoding="utf-8")) for f in sorted(work.glob("*/part.json"))]
+    if not found:
+        raise BadInput(f"{work}: no finished part; expected {work}/<variant>-<seed>/part.json")
+    ids = sorted(next(iter(found[0]["tested"].values())))
+    parts: Parts = defaultdict(list)
+    for part in sorted(found, key=lambda p: (p["variant"], p["seed"])):
+        if part["settings"]["study"] != found[0]["settings"]["study"] or part["settings"]["data"] != found[0]["settings"]["data"]:
+            raise BadInput(f"{work}: {part['variant']}-{part['seed']} and {found[0]['variant']}-{found[0]['seed']} were made with different settings")
+        for label, rooms in part["tested"].items():
+            if sorted(rooms) != ids:
+                raise BadInput(f"{work}: {part['variant']}-{part['seed']} was tested on other rooms than {found[0]['variant']}-{found[0]['seed']}")
+            parts[part["variant"], label].append([with_nan(rooms[i]) for i in ids])
+    parts |= dull_rules(data, ids)
+    order = [(name, label) for name, variant in VARIANTS.items() for label in variant.tested]
+    keys = [k for k in order if k in parts] + [k for k in parts if k not in order]
+    latency = work / LATENCY
+    return {
+        "benchmark": "headline",
+        "split": "test",
+        "variant": VARIANT,
+        "rooms": len(ids),
+        "rows": [row(*key, VARIANTS[key[0]].about if key[0] in VARIANTS else key[0], parts[key]) for key in keys],
+        "summary": summary(parts, json.loads(latency.read_text(encoding="utf-8")) if latency.exists() else None),
+        "latency": json.loads(latency.read_text(encoding="utf-8")) if latency.exists() else None,
+        "training": {f"{p['variant']}-{p['seed']}": {k: v for k, v in p["run"].items() if k != "loss"} for p in found},
+        "settings": found[0]["settings"]["study"],
+        "run": {"data": data_hash(data.folder), **machine()},
+    }
+
+
+def with_nan(room: Mapping[str, float | None]) -> dict[str, float]:
+    """JSON has no NaN: a figure that does not exist is null there."""
+    return {key: float("nan") if value is None else value for key, value in room.items()}
+
+
+def dull_rules(data: StudyData, ids: list[str]) -> Parts:
+    """Figures of the same rooms without any model."""
+    guess = majority(train_records(data))
+    rooms = {room.room_id: room for room in data.rooms["test"]}
+    families = sorted({r.family for mine in data.records["test"].values() for r in mine})
+    scored: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for name in ids:
+        # Only overlaps of true boxes with each other count here, so any common axes do.
+        boxes = room_boxes(rooms[name], torch.eye(4)).tolist()
+        seen = [boxes[o.id] for o in rooms[name].objects if max(o.pixels) >= MIN_PIXELS]
+        here = defaultdict(list)
+        for record in data.records["test"][name]:
+            for rule, value in guessed(record, guess, seen, [boxes[t] for t in record.targets]).items():
+                here[rule].append((record, value))
+        for rule in DULL:
+            scored[rule].append(room_figures(here[rule], families))
+    return {(rule, OWN): [rows] for rule, rows in scored.items()}
+
+
+def summary(parts: Parts, latency: Mapping | None) -> dict:
+    """The figures that other pages quote; null where a part is not finished."""
+    columns = {
+        "dense": ("dense", OWN),
+        **{name: ("ours", name) for name in COUNTS},
+        **{name: (name, OWN) for name in ("blind", "majority", "oracle", "chance")},
+    }
+    rows = {name: row(*key, "", parts[key])["figures"] if key in parts else None for name, key in columns.items()}
+    out: dict = {figure: {name: found.get(figure) if found else None for name, found in rows.items()} for figure in FIGURES}
+    counts = [name for name in COUNTS if rows[name]]
+    best = {f: max((rows[n][f]["mean"] for n in counts), default=0.0) for f in FIGURES}
+    out["p16_of_best"] = {f: rows["p16"][f]["mean"] / best[f] if rows["p16"] and best[f] else None for f in FIGURES}
+    shares = [v for f, v in out["p16_of_best"].items() if f in ("vqa", "ref_iou", "nlvr") and v is not None and np.isfinite(v)]
+    out["p16_of_best"]["mean"] = float(np.mean(shares)) if shares else None
+    pair = (parts.get(("ours_32", OWN)), parts.get(("no_grouping", OWN)))
+    out["grouping_gain_acc_at_025"] = difference(*pair, "ref_acc_025") if all(pair) else None
+    for key in ("latency_ratio_vs_dense", "ms_per_question", "ms_per_clip"):
+        out[key] = latency[key] if latency else None
+    return out

@@ -1,0 +1,85 @@
+"""Scores of the headline study: what was answered, pointed at and judged true in each room, and what that says of all rooms."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from proxy3d.evaluation.metrics.answers import right
+from proxy3d.evaluation.metrics.boxes import aligned_iou, f1_at
+from proxy3d.evaluation.proxy_report import interval
+from proxy3d.spacespan.record import Record
+
+VQA, NLVR = "vqa", "nlvr"
+REF = ("ref_iou", "ref_acc_025", "ref_acc_050")
+FIGURES = (VQA, *REF, NLVR)
+DULL = ("chance", "majority", "majority of its subject")
+Boxes = Sequence[Sequence[float]]
+
+
+def task(record: Record) -> str:
+    """3D-Ref: a phrase that names things to point at. NLVR-3D: a statement that is true or false. 3D-VQA: all else that words answer."""
+    return "ref" if record.answer_type == "boxes" else NLVR if record.family == "statement" else VQA
+
+
+def room_figures(scored: Sequence[tuple[Record, Mapping[str, float]]], families: Sequence[str]) -> dict[str, float]:
+    """Means over the questions of one room, each beside how many it is a mean of (`<figure>_objects`); NaN where there are none.
+
+    Families of questions are figures too, by the first of their scores.
+    """
+    values: dict[str, list[float]] = defaultdict(list)
+    for record, score in scored:
+        for name, value in score.items():
+            values[name].append(value)
+        values[f"family {record.family}"].append(next(iter(score.values()), float("nan")))
+    out = {}
+    for name in (*FIGURES, "ref_f1_025", *(f"family {f}" for f in families)):
+        mine = [v for v in values[name] if np.isfinite(v)]
+        out |= {name: float(np.mean(mine)) if mine else float("nan"), f"{name}_objects": len(mine)}
+    return out
+
+
+def score(record: Record, text: str, boxes: Boxes, true: Boxes) -> dict[str, float]:
+    """What one answer is worth. IoU and Acc count phrases with exactly one target, by the surest box, 0 without one; F1 counts all phrases."""
+    if task(record) != "ref":
+        return {task(record): float(right(text, record.answer, record.answer_type))}
+    f1 = f1_at(boxes, true, 0.25)
+    if len(true) != 1:
+        return {"ref_acc_025": float("nan"), "ref_f1_025": f1}
+    iou = float(aligned_iou(np.array(boxes[:1]), np.array(true)).max()) if len(boxes) else 0.0
+    return {"ref_acc_025": float(iou >= 0.25), "ref_acc_050": float(iou >= 0.5), "ref_iou": iou, "ref_f1_025": f1}
+
+
+def guessed(record: Record, guess: Callable[[Record], tuple[str, str]], seen: Boxes, true: Boxes) -> dict[str, dict[str, float]]:
+    """What dull rules score on one question: a uniform guess, the commonest answer of its family, that of its subject; a true object at random."""
+    if task(record) != "ref":
+        shares = (record.chance or 0.0, *(float(right(text, record.answer, record.answer_type)) for text in guess(record)))
+        return {rule: {task(record): share} for rule, share in zip(DULL, shares, strict=True)}
+    if len(true) != 1 or not len(seen):
+        return {}
+    iou = aligned_iou(np.array(seen), np.array(true))[:, 0]
+    found = {"ref_acc_025": float((iou >= 0.25).mean()), "ref_acc_050": float((iou >= 0.5).mean()), "ref_iou": float(iou.mean())}
+    return {rule: found for rule in DULL}
+
+
+def row(name: str, label: str, about: str, seeds: Sequence[Sequence[Mapping[str, float]]]) -> dict:
+    """One line of the result: every figure that exists as {mean, low, high}, 95 % over rooms with all seeds of a room kept together."""
+    figures = {k: v for k, v in interval(seeds).items() if any(room[f"{k}_objects"] for rooms in seeds for room in rooms)}
+    return {"variant": name, "tested": label, "about": about, "seeds": len(seeds), "figures": figures}
+
+
+def difference(ours: Sequence[Sequence[Mapping[str, float]]], other: Sequence[Sequence[Mapping[str, float]]], key: str) -> dict[str, float]:
+    """How much better one is than the other in the same rooms, with 95 % over rooms."""
+
+    def totals(seeds: Sequence[Sequence[Mapping[str, float]]]) -> tuple[np.ndarray, np.ndarray]:
+        value = np.array([[room[key] for room in rooms] for rooms in seeds])
+        weight = np.array([[room[f"{key}_objects"] for room in rooms] for rooms in seeds])
+        return (np.nan_to_num(value) * weight).sum(0), weight.sum(0)
+
+    (top_a, n_a), (top_b, n_b) = totals(ours), totals(other)
+    draw = np.random.default_rng(0).integers(len(n_a), size=(1000, len(n_a)))
+    many = top_a[draw].sum(1) / n_a[draw].sum(1).clip(1) - top_b[draw].sum(1) / n_b[draw].sum(1).clip(1)
+    low, high = np.percentile(many, [2.5, 97.5])
+    return {"mean": float(top_a.sum() / max(n_a.sum(), 1) - top_b.sum() / max(n_b.sum(), 1)), "low": float(low), "high": float(high)}

@@ -1,0 +1,100 @@
+"""What `results/headline.json` says, as tables and a plot for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from proxy3d.errors import BadInput
+from proxy3d.evaluation.plots import curves
+from proxy3d.evaluation.proxy_tables import cell
+from proxy3d.presets import AUTO
+
+FIGURES = {"vqa": "3D-VQA", "ref_iou": "3D-Ref IoU", "ref_acc_025": "Acc@0.25", "ref_acc_050": "Acc@0.5", "nlvr": "NLVR-3D"}
+MAIN = ("dense", "ours", "blind", "chance", "majority", "majority of its subject", "oracle")
+GROUPINGS = ("ours_32", "voxel_32", "farthest_32", "uniform_32", "frames")
+STAGES = {
+    "tokens": "scene tokens",
+    "frozen_encoders": "frozen encoders, ms",
+    "proxy_encoder": "proxy encoder, ms",
+    "grouping": "grouping, ms",
+    "prefill": "reading the scene, ms",
+    "question": "a question, ms",
+    "clip_to_answer": "clip to answer, ms",
+}
+
+
+def render_headline(result: Mapping) -> str:
+    """Markdown: dense against proxies and the baselines, other ways to group, ours with one thing taken away, and what it all costs.
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    try:
+        rows = {name: [r for r in result["rows"] if r["variant"] == name] for name in dict.fromkeys(r["variant"] for r in result["rows"])}
+        rest = [name for name in rows if name not in (*MAIN, *GROUPINGS)]
+        groups = {"shown": MAIN, "at most 32 tokens": GROUPINGS, "ours at 32 with one change": ("ours_32", *rest)}
+        tables = [table for head, names in groups.items() if (table := _table(head, [r for n in names for r in rows.get(n, [])]))]
+        seeds = max(r["seeds"] for r in result["rows"])
+        about = f"In per cent, with 95 % intervals over {result['rooms']} rooms; {seeds} seed{'s' * (seeds > 1)}; {result['run']['machine']}."
+        parts = [*tables, about, *_words(result["summary"])]
+        if result["latency"]:
+            parts.append(_latency(result["latency"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"headline: lacks {error}; expected what `python -m proxy3d.evaluation.headline` writes") from None
+    return "\n\n".join(parts)
+
+
+def _table(head: str, rows: Sequence[Mapping]) -> str:
+    if not rows:
+        return ""
+    lines = [f"| {head} | {' | '.join(FIGURES.values())} |", "|---" * (len(FIGURES) + 1) + "|"]
+    for row in rows:
+        lines.append(f"| {_name(row)} | {' | '.join(cell(row['figures'].get(key)) for key in FIGURES)} |")
+    return "\n".join(lines)
+
+
+def _name(row: Mapping) -> str:
+    if row["variant"] != "ours":
+        return row["about"]
+    if row["tested"] != AUTO:
+        return f"**{row['tested'][1:]} proxies**"
+    tokens = row["figures"].get("tokens")
+    return "**proxies, as many as needed**" + (f" ({tokens['mean']:.0f} on average)" if tokens else "")
+
+
+def _words(summary: Mapping) -> list[str]:
+    said = []
+    if summary["p16_of_best"]["mean"] is not None:
+        shares = ", ".join(f"{FIGURES[k]} {100 * v:.0f} %" for k, v in summary["p16_of_best"].items() if k in FIGURES and v is not None)
+        said.append(f"16 proxies keep, of the best number of them: {shares}.")
+    if summary["grouping_gain_acc_at_025"] is not None:
+        said.append(f"Grouping by meaning adds {cell(summary['grouping_gain_acc_at_025'])} points of Acc@0.25 to grouping by position alone.")
+    return said
+
+
+def _latency(found: Mapping) -> str:
+    ways = found["ways"]
+    lines = [f"| | {' | '.join('every patch' if w == 'dense' else f'{w[1:]} proxies' for w in ways)} |", "|---" * (len(ways) + 1) + "|"]
+    for key, label in STAGES.items():
+        lines.append(f"| {label} | {' | '.join(format(way[key]['median'], '.0f') for way in ways.values())} |")
+    memory = ["-" if way["peak_mb"] is None else format(way["peak_mb"], ".0f") for way in ways.values()]
+    lines.append(f"| memory beside the loaded models, MB | {' | '.join(memory)} |")
+    ratio = found["latency_ratio_vs_dense"]
+    about = (
+        f"Medians of {found['rounds']} rounds in turn over {found['clips']} clips of the test rooms; {found['machine']}. From clip to answer every "
+        f"patch takes {ratio['median']:.1f} times as long as 32 proxies ({ratio['low']:.1f} to {ratio['high']:.1f}, the middle half of the rounds)."
+    )
+    return "\n".join([*lines, "", about])
+
+
+def plot_headline(result: Mapping) -> str:
+    """SVG: each figure by number of proxies, and what every patch gives as a level line."""
+    summary, counts = result["summary"], (4, 8, 16, 32, 64)
+    series: dict[str, list[float]] = {}
+    for key in ("vqa", "ref_acc_025", "nlvr"):
+        found = [summary[key][f"p{n}"] for n in counts]
+        if all(found):
+            series[FIGURES[key]] = [f["mean"] for f in found]
+        if summary[key]["dense"]:
+            series[f"{FIGURES[key]}, every patch"] = [summary[key]["dense"]["mean"]] * len(counts)
+    return curves(counts, series, x_name="proxies", y_name="right", bold=FIGURES["vqa"])

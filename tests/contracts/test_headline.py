@@ -1,0 +1,174 @@
+"""The headline study from rooms to a page: parts that can be killed, one result, and bad input in one line."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import xml.etree.ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from cast_rooms import cast_data_set
+from proxy3d.errors import BadInput
+from proxy3d.evaluation import headline
+from proxy3d.evaluation.headline import StudySettings, main, study
+from proxy3d.evaluation.headline_latency import WAYS, latency
+from proxy3d.evaluation.headline_merge import merged, summary
+from proxy3d.evaluation.headline_scores import FIGURES, difference, room_figures, row, score
+from proxy3d.evaluation.headline_tables import plot_headline, render_headline
+from proxy3d.evaluation.headline_variants import VARIANTS, chosen_variants
+from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
+from proxy3d.proxies.encoder import ProxyEncoder
+from proxy3d.spacespan.record import Record
+from proxy3d.training.recipes import RECIPES
+from proxy3d.weights import save_weights
+
+TINY = StudySettings(steps=3, questions=6, layers=2, width=16, heads=2)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("headline")
+    cast_data_set(folder / "rooms", {"train": 2, "val": 1, "test": 2})
+    torch.manual_seed(0)
+    encoder = ProxyEncoder(RECIPES["tiny"].encoder)
+    facts = {"run": {"settings": {"semantic": "tiny"}}}
+    save_weights(folder / "weights.safetensors", encoder=encoder, clusterer=SoftKMeans(encoder.settings.out_dim), reader=None, facts=facts)
+    return folder
+
+
+def run(world, work, only, **more):
+    return study(world / "rooms", [str(world / "weights.safetensors")], work / "out.json", work, only=only, **{"settings": TINY, **more})
+
+
+@pytest.fixture(scope="module")
+def result(world, tmp_path_factory):
+    work = tmp_path_factory.mktemp("work")
+    run(world, work, "dense,blind")
+    return work, run(world, work, "ours,ours_32,no_grouping,oracle")
+
+
+@pytest.mark.slow
+def test_parts_of_several_calls_are_one_result(result):
+    work, found = result
+    assert json.loads((work / "out.json").read_text())["summary"].keys() == found["summary"].keys()
+    assert {r["variant"] for r in found["rows"]} >= {"dense", "ours", "blind", "oracle", "no_grouping", "chance", "majority"}
+    summary = found["summary"]
+    for key in ("vqa", "ref_iou", "ref_acc_025", "ref_acc_050", "nlvr"):
+        assert set(summary[key]) >= {"dense", "p4", "p8", "p16", "p32", "p64", "auto", "blind", "majority", "oracle"}
+    assert all(figure["low"] <= figure["mean"] <= figure["high"] for figure in summary["vqa"].values())
+    assert set(summary["grouping_gain_acc_at_025"]) == {"mean", "low", "high"} and summary["latency_ratio_vs_dense"] is None
+    assert found["training"]["dense-0"]["questions_per_second"] > 0 and found["rooms"] == 2
+
+
+@pytest.mark.slow
+def test_what_is_done_is_not_done_again_and_what_is_lost_comes_out_the_same(world, result, monkeypatch):
+    work, found = result
+    part = work / "dense-0" / "part.json"
+    before, when = json.loads(part.read_text()), part.stat().st_mtime_ns
+    run(world, work, "dense,blind")
+    assert part.stat().st_mtime_ns == when
+    part.unlink()  # as if it had been killed between training and testing
+    run(world, work, "dense")
+    assert json.loads(part.read_text())["tested"] == before["tested"]
+
+
+def test_what_cannot_be_meant_is_refused_in_one_line(world, tmp_path):
+    headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "a"})
+    headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "a"})
+    with pytest.raises(BadInput, match="begun with other settings .weights: a, now b.; delete it, or use another --work") as error:
+        headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "b"})
+    assert "\n" not in str(error.value)
+    with pytest.raises(BadInput, match="no variant is called 'sparse'; known: dense, ours") as error:
+        run(world, tmp_path, "dense,sparse")
+    assert "\n" not in str(error.value)
+    with pytest.raises(BadInput, match="no finished part"):
+        merged(tmp_path, None)
+
+
+def test_missing_rooms_and_weights_end_the_command_with_2(world, tmp_path, capsys):
+    assert main(["--rooms", str(tmp_path), "--weights", str(world / "weights.safetensors"), "--work", str(tmp_path)]) == 2
+    assert main(["--rooms", str(world / "rooms"), "--weights", str(tmp_path / "no.safetensors"), "--work", str(tmp_path)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.fixture
+def invented():
+    """A result as a finished study would give it: everything is right in more rooms the more proxies there are."""
+    keys = [(name, label) for name, variant in VARIANTS.items() for label in variant.tested] + [("chance", "own"), ("majority", "own")]
+    parts = {}
+    for number, key in enumerate(keys):
+        share = {"p4": 0.1, "p16": 0.6, "p64": 0.8}.get(key[1], number / 100)
+        room = {figure: share for figure in FIGURES} | {f"{figure}_objects": 2 for figure in FIGURES}
+        parts[key] = [[room, room], [room, room]]
+    rows = [row(*key, VARIANTS[key[0]].about if key[0] in VARIANTS else key[0], seeds) for key, seeds in parts.items()]
+    return {"rows": rows, "summary": summary(parts, None), "rooms": 2, "latency": None, "run": {"machine": "a machine"}}
+
+
+def test_the_summary_is_what_was_measured(invented):
+    found = invented["summary"]
+    for key in FIGURES:
+        assert set(found[key]) >= {"dense", "p4", "p8", "p16", "p32", "p64", "auto", "blind", "majority", "oracle"}
+        assert found[key]["p64"] == {"mean": 0.8, "low": 0.8, "high": 0.8}
+    assert found["p16_of_best"]["vqa"] == pytest.approx(0.75) == found["p16_of_best"]["mean"]
+    own = {r["variant"]: r["figures"]["ref_acc_025"]["mean"] for r in invented["rows"] if r["tested"] == "own"}
+    assert found["grouping_gain_acc_at_025"]["mean"] == pytest.approx(own["ours_32"] - own["no_grouping"])
+
+
+def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(invented):
+    text = render_headline(invented)
+    assert "| every patch a token | 0.0 (0.0 to 0.0) |" in text and "| **16 proxies** | 60.0 (60.0 to 60.0) |" in text
+    auto = next(r for r in invented["rows"] if r["tested"] == "auto")
+    auto["figures"]["tokens"] = {"mean": 21.4, "low": 20.0, "high": 23.0}
+    assert "| **proxies, as many as needed** |" in text and "as many as needed** (21 on average) |" in render_headline(invented)
+    assert "| grouped by position alone |" in text and "over 2 rooms; 2 seeds; a machine" in text
+    lines = [e for e in xml.etree.ElementTree.fromstring(plot_headline(invented)).iter() if e.tag.endswith("polyline")]
+    assert len(lines) == 6, "three figures by number of proxies, and three level lines"
+    for lacking in ("rows", "summary", "run", "latency"):
+        broken = copy.deepcopy(invented)
+        del broken[lacking]
+        with pytest.raises(BadInput, match="lacks"):
+            render_headline(broken)
+
+
+@pytest.mark.slow
+def test_latency_is_measured_side_by_side_and_lands_on_the_page(world, result):
+    found = latency(world / "rooms" / "test", str(world / "weights.safetensors"), clips=1, rounds=2)
+    assert set(found["ways"]) == set(WAYS) and found["ways"]["p32"]["tokens"]["median"] == 33 < found["ways"]["dense"]["tokens"]["median"]
+    assert "times as long as 32 proxies" in render_headline({**result[1], "latency": found})
+
+
+def phrase(targets):
+    from proxy3d.values import Box
+
+    boxes = tuple(Box((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)) for _ in targets)
+    return Record("q", "r", "test", "ground_category", "the cup", str(len(targets)), "boxes", "cup", targets=targets, boxes=boxes)
+
+
+def test_pointing_is_scored_by_its_surest_box_and_only_where_one_thing_is_meant():
+    here, near, far = [0, 0, 0, 1, 1, 1], [0.5, 0, 0, 1, 1, 1], [5, 0, 0, 1, 1, 1]
+    found = score(phrase((1,)), "", [near, here], [here])
+    assert found["ref_iou"] == pytest.approx(1 / 3) and (found["ref_acc_025"], found["ref_acc_050"]) == (1, 0)
+    assert score(phrase((1,)), "", [], [here])["ref_iou"] == 0 and score(phrase((1,)), "", [far], [here])["ref_acc_025"] == 0
+    assert np.isnan(score(phrase(()), "", [], [])["ref_acc_025"]) and score(phrase(()), "", [], [])["ref_f1_025"] == 1
+
+
+def test_rooms_weigh_by_their_questions_and_seeds_stay_together():
+    said = Record("q", "r", "test", "count", "How many?", "2", "number", "cup")
+    one = room_figures([(said, {"vqa": 1.0})], ["count"])
+    two = room_figures([(said, {"vqa": 0.0})] * 3, ["count"])
+    assert one["vqa_objects"] == 1 and np.isnan(one["nlvr"]) and two["family count"] == 0
+    figures = row("x", "own", "", [[one, two], [one, two]])["figures"]
+    assert figures["vqa"]["mean"] == 0.25 and "nlvr" not in figures
+    gain = difference([[one, two]], [[two, two]], "vqa")
+    assert gain["mean"] == 0.25 and gain["low"] <= 0.25 <= gain["high"]
+
+
+def test_the_default_is_everything_and_every_variant_is_tested_on_something():
+    assert list(chosen_variants(None)) == list(VARIANTS) and all(v.tested and v.representation.groupings for v in VARIANTS.values())
+    assert headline.stages(1200)[1].steps == 3 * headline.stages(1200)[0].steps
