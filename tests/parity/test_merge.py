@@ -17,8 +17,7 @@ def slow(u, weight, owner, count, worth=None):
         return sum(share[j] * u[j] for j in group) / sum(share[j] for j in group)
 
     def cost(one, other):
-        a, b = ((sum(share[j] for j in g) / len(g)) ** 0.5 for g in (one, other))
-        return float(((mean(one) - mean(other)) ** 2).sum() * a * b / (a + b))
+        return float(((mean(one) - mean(other)) ** 2).sum() * max(sum(share[j] for j in g) / len(g) for g in (one, other)))
 
     while len(groups) > 1:
         price, i, j = min((cost(groups[i], groups[j]), i, j) for i, j in itertools.combinations(range(len(groups)), 2))
