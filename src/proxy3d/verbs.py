@@ -148,7 +148,7 @@ def view(
         check_fit(scene, pipeline)
         session = pipeline.session(scene)
         answers += [(question, session.ask(question)) for question in questions]
-    if pipeline.weights and not misfit(scene, pipeline):  # any scene can be looked at, also one that cannot be read
+    if pipeline.weights and pipeline.weights.has_reader and not misfit(scene, pipeline):  # any scene can be looked at, also one that cannot be read
         answers.append(("everything that was recognised", objects_answer(scene, pipeline)))
     return {"page": str(write_page(scene, page, answers=answers, force=force)), "answers": {q: a.text for q, a in answers}}
 

@@ -51,6 +51,11 @@ class Weights:
         return self._filled(lambda: LEARNED[self.clusterer_name](**sizes), "clusterer")
 
     @property
+    def has_reader(self) -> bool:
+        """Whether they can name, answer and ground, or only encode."""
+        return self.facts.get("reader") is not None
+
+    @property
     def reader_settings(self) -> ReaderSettings:
         """Sizes of the reader.
 
@@ -58,7 +63,7 @@ class Weights:
             BadInput: these weights can only encode, or belong to another version.
         """
         raw = self.facts.get("reader")
-        if raw is None:
+        if not self.has_reader:
             raise BadInput(f"the weights {self.name} hold no reader: they can encode a capture, not answer; use --weights {DEFAULT}")
         try:
             settings = ReaderSettings(**{**raw, "categories": tuple(raw["categories"]), "colours": tuple(raw["colours"])})

@@ -171,6 +171,11 @@ def test_view_names_its_page_after_the_scene(answer, world, tmp_path, monkeypatc
     assert [p.name for p in tmp_path.iterdir()] == ["plain.html"]
 
 
+def test_weights_that_only_encode_can_be_looked_through(answer, world, tmp_path):
+    got = answer(f"view room -o {tmp_path}/a.html {TINY} --weights {world}/encoder_only.safetensors")
+    assert got["answers"] == {} and (tmp_path / "a.html").is_file()
+
+
 def test_nothing_a_user_types_becomes_part_of_the_page(capsys, world, tmp_path):
     evil = "</script><script>alert('is there a table')</script>"
     odd = tmp_path / "<img src=x onerror=alert(1)>"
