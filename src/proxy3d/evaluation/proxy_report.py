@@ -29,7 +29,7 @@ from proxy3d.values import Points, Proxies
 from proxy3d.weights import Weights, load_weights
 
 COUNTS = (4, 8, 16, 32, 64, 128)
-SENSORS = (Sensor(noise=0.02), Sensor(noise=0.05), Sensor(noise=0.1), Sensor(missing=0.25), Sensor(missing=0.5))
+SENSORS = (Sensor(noise=0.05), Sensor(noise=0.1), Sensor(missing=0.25), Sensor(missing=0.5))
 SENSOR_COUNTS = (16, 32)  # of learned features; frozen ones are looked at with the last
 OTHER_FIGURES = ("grouping_gain_acc_at_025", "speed_vs_sklearn", "speed_vs_faiss", "matmul_fraction")  # measured by other commands
 RESAMPLES = 1000
