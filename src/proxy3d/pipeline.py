@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from jaxtyping import Int
 from PIL import Image
+from torch import Tensor
 
 from proxy3d import scene_file
 from proxy3d.answers.session import Session
@@ -26,6 +28,7 @@ from proxy3d.points.upright import patch_normals, room_from_world, up_direction,
 from proxy3d.presets import Preset
 from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
+from proxy3d.proxies.owners import with_owners
 from proxy3d.values import Clip, Points, Preview, Proxies, Scale, Scene
 from proxy3d.weights import Weights, load_weights
 
@@ -152,9 +155,10 @@ class Pipeline:
         normals, sure = patch_normals(geometry, poses[:, :3, 3])
         first = cameras[int(clip.time_s.argmin())]
         room = room_from_world(points.xyz_world_m, points.weight, wall_yaw(normals @ rotation_of(upright).T, sure), first)
+        proxies, owner = self.summarise(points, room, len(clip.frame), owners=preview)
         return Scene(
             clip_id=clip_id,
-            proxies=self.summarise(points, room, len(clip.frame)),
+            proxies=proxies,
             scale=scale,
             world_from_camera=cameras,
             intrinsics_px=clip.intrinsics_px if clip.intrinsics_px is not None else torch.eye(3).expand(len(cameras), 3, 3),
@@ -165,17 +169,20 @@ class Pipeline:
             room_from_world=room,
             encoders=self._encoders(),
             provenance={"preset": self.settings(), "points": len(points)},
-            preview=look_small(clip, points) if preview else None,
+            preview=look_small(clip, points, owner) if preview else None,
         )
 
-    def summarise(self, points: Points, room_from_world: torch.Tensor, frames: int) -> Proxies:
-        """Points -> proxies: the learned encoder, if there is one, then the clusterer."""
+    def summarise(
+        self, points: Points, room_from_world: torch.Tensor, frames: int, *, owners: bool = False
+    ) -> tuple[Proxies, Int[Tensor, "L"] | None]:
+        """Points -> proxies: the learned encoder, if there is one, then the clusterer; with `owners` also who stands for each point."""
         if self.weights:
             try:
                 points = self.weights.encoder.encode(points, room_from_world)
             except BadInput as error:
                 raise BadInput(f"the weights {self.weights.name} do not go with the semantic encoder {self.preset.semantic}: {error}") from None
-        return self.clusterer(points, self._budget(points), frames)
+        budget = self._budget(points)
+        return with_owners(self.clusterer, points, budget, frames) if owners else (self.clusterer(points, budget, frames), None)
 
     def _budget(self, points: Points) -> int:
         """How many proxies to make: what the preset says, or with `adaptive` what these points need under that ceiling."""
@@ -218,8 +225,8 @@ def upright_cameras(world_from_capture: torch.Tensor, capture_from_camera: torch
     return turned
 
 
-def look_small(clip: Clip, points: Points) -> Preview:
-    """A thinned coloured cloud and a thumbnail per frame, for people."""
+def look_small(clip: Clip, points: Points, owner: Int[Tensor, "L"]) -> Preview:
+    """A thinned coloured cloud, each point with the proxy that stands for it, and a thumbnail per frame, for people."""
     step = max(1, -(-len(points) // PREVIEW_POINTS))
     pictures = (clip.frame * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     thumbnails = []
@@ -228,7 +235,7 @@ def look_small(clip: Clip, points: Points) -> Preview:
         image.thumbnail((192, 192))
         image.save(out, "JPEG", quality=80)
         thumbnails.append(out.getvalue())
-    return Preview(points.xyz_world_m[::step], (points.rgb[::step] * 255).round().to(torch.uint8), tuple(thumbnails))
+    return Preview(points.xyz_world_m[::step], (points.rgb[::step] * 255).round().to(torch.uint8), tuple(thumbnails), owner[::step])
 
 
 def load_or_encode(

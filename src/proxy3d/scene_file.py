@@ -234,10 +234,17 @@ def _written(scene: Scene, form: Form) -> tuple[dict[str, Tensor], dict]:
     if scene.preview is not None:
         tensors["preview_xyz"], header["preview_grid"] = _on_grid(scene.preview.xyz_world_m)
         tensors["preview_rgb"] = scene.preview.rgb
+        if scene.preview.proxy is not None:
+            tensors["preview_proxy"] = scene.preview.proxy.to(_least_type(len(proxies)))
         for number, jpeg in enumerate(scene.preview.thumbnail_jpeg):
             tensors[f"thumbnail_{number:03d}"] = torch.frombuffer(bytearray(jpeg), dtype=torch.uint8)
         header["thumbnails"] = len(scene.preview.thumbnail_jpeg)
     return tensors, header
+
+
+def _least_type(count: int) -> torch.dtype:
+    """The shortest whole numbers that tell `count` things apart."""
+    return torch.uint8 if count <= 1 << 8 else torch.uint16 if count <= 1 << 16 else torch.uint32
 
 
 def _plain(proxies: Proxies, form: Form) -> dict[str, Tensor]:
@@ -343,7 +350,8 @@ def _read(tensors: dict[str, Tensor], header: dict) -> Scene:
         points = len(tensors["preview_rgb"])
         xyz = _off_grid(take("preview_xyz", points, 3, dtype={torch.uint16}), header["preview_grid"])
         jpegs = tuple(tensors[f"thumbnail_{n:03d}"].numpy().tobytes() for n in range(header["thumbnails"]))
-        preview = Preview(xyz, take("preview_rgb", points, 3, dtype={torch.uint8}), jpegs)
+        owner = take("preview_proxy", points, dtype={_least_type(count)}).long() if "preview_proxy" in tensors else None  # none in old files
+        preview = Preview(xyz, take("preview_rgb", points, 3, dtype={torch.uint8}), jpegs, owner)
     width, height = header["image_size_px"]
     return Scene(
         clip_id=str(header["clip_id"]),

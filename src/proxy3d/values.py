@@ -219,9 +219,10 @@ class Preview:
     xyz_world_m: Float[Tensor, "P 3"]
     rgb: UInt8[Tensor, "P 3"]
     thumbnail_jpeg: tuple[bytes, ...] = ()  # one JPEG file per frame
+    proxy: Int[Tensor, "P"] | None = None  # number of the proxy that stands for each point; None = nobody knows
 
     def __post_init__(self):
-        check_shape(self, xyz_world_m=(len(self.rgb), 3), rgb=(len(self.rgb), 3))
+        check_shape(self, xyz_world_m=(len(self.rgb), 3), rgb=(len(self.rgb), 3), proxy=(len(self.rgb),))
 
 
 @dataclass(frozen=True)
@@ -248,3 +249,6 @@ class Scene:
         check_finite(self, "world_from_camera", "intrinsics_px", "world_from_capture", "room_from_world")
         if len(self.frame_name) != t or self.proxies.seen.shape[1] != t:
             raise ValueError(f"Scene: {t} times, {len(self.frame_name)} frame names and {self.proxies.seen.shape[1]} columns of seen must agree")
+        owner, k = None if self.preview is None else self.preview.proxy, len(self.proxies)
+        if owner is not None and len(owner) and not 0 <= int(owner.min()) <= int(owner.max()) < k:
+            raise ValueError(f"Preview.proxy: expected numbers of {k} proxies, counted from 0, got {int(owner.min())} to {int(owner.max())}")

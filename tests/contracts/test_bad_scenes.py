@@ -135,6 +135,9 @@ BAD = {
     "packed lengths that are no number": (packed(largest_m={"extent": "long", "sigma": 1.0}), "packed proxies hold|not a length"),
     "no packed lengths": (packed(largest_m={}), "packed proxies hold|no 'extent'"),
     "preview of another type": (with_tensor("preview_rgb", torch.zeros(4, 3)), "preview_rgb is"),
+    "preview of a proxy too many": (with_tensor("preview_proxy", torch.tensor([0, 1, 2, 0]).byte()), "expected numbers of 2 proxies.* got 0 to 2"),
+    "preview with owners of another type": (with_tensor("preview_proxy", torch.zeros(4, dtype=torch.int64)), "preview_proxy is torch.int64"),
+    "preview with too few owners": (with_tensor("preview_proxy", torch.zeros(3, dtype=torch.uint8)), r"preview_proxy is torch.uint8 \(3,\)"),
 }
 
 

@@ -11,6 +11,7 @@ from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
 from proxy3d.geometry import rigid, rotation_about_z, transform, unproject
 from proxy3d.proxies.clusterers import CLUSTERERS
+from proxy3d.proxies.owners import with_owners
 from proxy3d.values import Points
 
 FRAMES = 4
@@ -123,6 +124,19 @@ def test_a_point_without_weight_belongs_somewhere_and_pulls_nothing(name, room):
     assert_promises(room, proxies, 16)
     whole = (proxies.weight[:, None] * proxies.feature).sum(0)
     torch.testing.assert_close(whole, (weight[:, None] * room.feature).sum(0) / weight.sum(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_stands_for_a_point_can_be_told_and_asking_changes_nothing(name, room):
+    for points in (shuffled(room), shuffled(duplicated())):
+        proxies, owner = with_owners(CLUSTERERS[name](), points, 16, FRAMES)
+        assert_same(proxies, CLUSTERERS[name]()(points, 16, FRAMES))
+        assert torch.equal(torch.bincount(owner, minlength=16), proxies.size)
+        weight, xyz = torch.zeros(16).index_add(0, owner, points.weight), torch.zeros(16, 3)
+        middle = xyz.index_add(0, owner, points.weight[:, None] * points.xyz_world_m) / weight[:, None]
+        torch.testing.assert_close(middle, proxies.xyz_world_m, atol=1e-4, rtol=0)
+        shown = torch.zeros(16, FRAMES).index_put((owner, points.frame), torch.ones(len(points)), accumulate=True)
+        torch.testing.assert_close(shown / shown.sum(1, keepdim=True), proxies.seen)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from proxy3d.apps.viewer import page_html, write_page
-from proxy3d.apps.viewer.colours import feature_colours, ramp_colours
+from proxy3d.apps.viewer.colours import feature_colours, number_colours, ramp_colours
 from proxy3d.errors import BadInput
 from proxy3d.geometry import box_corners, look_at
 from proxy3d.values import Answer, Box, Preview, Proxies, Scale, Scene
@@ -40,7 +40,8 @@ def a_scene(k=6, t=3, source="sensor", preview=True) -> Scene:
         size=torch.arange(k) + 10,
         seen=seen / seen.sum(1, keepdim=True),
     )
-    cloud = Preview(torch.rand(500, 3, generator=draw) * 3, torch.randint(0, 256, (500, 3), generator=draw, dtype=torch.uint8), (JPEG,) * t)
+    rgb = torch.randint(0, 256, (500, 3), generator=draw, dtype=torch.uint8)
+    cloud = Preview(torch.rand(500, 3, generator=draw) * 3, rgb, (JPEG,) * t, torch.arange(500) % k)
     return Scene(
         clip_id="a room",
         proxies=proxies,
@@ -211,6 +212,20 @@ def test_points_that_are_not_finite_are_left_out():
     xyz[3, 1] = float("nan")
     data = data_of(page_html(dataclasses.replace(scene, preview=dataclasses.replace(scene.preview, xyz_world_m=xyz))))
     assert data["cloud"]["count"] == 499
+    assert data["cloud"]["proxy"] == [i % 6 for i in range(500) if i != 3]  # the others keep their proxies
+
+
+def test_points_say_which_proxy_they_belong_to_where_it_is_known():
+    scene = a_scene()
+    assert data_of(page_html(scene))["cloud"]["proxy"] == [i % 6 for i in range(500)]
+    old = dataclasses.replace(scene, preview=dataclasses.replace(scene.preview, proxy=None))
+    assert data_of(page_html(old))["cloud"]["proxy"] is None
+
+
+def test_every_colour_that_can_be_chosen_is_one_that_proxies_have():
+    names = re.search(r"const NAMES = \{(.*?)\}", (SOURCES / "viewer.js").read_text("utf-8"))[1]
+    for proxy in data_of(page_html(a_scene()))["proxies"]:
+        assert all(re.fullmatch("#[0-9a-f]{6}", proxy[name]) for name in re.findall(r"(\w+):", names))
 
 
 def test_grid_lies_on_the_floor_of_the_room():
@@ -234,6 +249,14 @@ def test_alike_features_get_alike_colours_and_unlike_ones_do_not():
     assert feature_colours(torch.randn(1, 8)) == ["#9e9e9e"]
 
 
+def test_each_number_has_a_colour_of_its_own_in_every_scene():
+    colours = number_colours(32)
+    rgb = torch.tensor([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]).float()
+    assert float(torch.pdist(rgb).min()) > 20, "two of 32 proxies look alike"
+    assert float(torch.pdist(rgb[:8]).min()) > 60
+    assert number_colours(5) == colours[:5] and number_colours(0) == []
+
+
 def test_ramp_grows_lighter_with_the_value():
     light = [sum(c * int(h[i : i + 2], 16) for c, i in ((0.21, 1), (0.72, 3), (0.07, 5))) for h in ramp_colours(torch.tensor([0.0, 0.3, 0.6, 1.0]))]
     assert light == sorted(light) and light[-1] > 1.5 * light[0]
@@ -255,8 +278,9 @@ def test_a_real_browser_shows_the_answers_and_runs_no_foreign_script(tmp_path):
     flags = "--headless --no-sandbox --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --ignore-gpu-blocklist --no-first-run".split()
     for extra in ([], ["--disable-3d-apis"]):
         command = [browser, *flags, *extra, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom"]
-        shown = subprocess.run([*command, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=120).stdout
+        shown = subprocess.run([*command, (tmp_path / "page.html").as_uri() + "#colour=proxy"], capture_output=True, text=True, timeout=120).stdout
         assert shown.count('class="answer"') == 2 and "Second?" in shown and "owned\"&lt;/script&gt;" in shown
+        assert "each proxy has one of its own" in re.sub(r"<script.*?</script>", "", shown, flags=re.S)
         assert "<title>owned" not in shown and "<title>1" not in shown
         assert ("<canvas" in shown) == (not extra)
         assert ("WebGL is missing" in re.sub(r"<script.*?</script>", "", shown, flags=re.S)) == bool(extra)

@@ -167,6 +167,33 @@ def test_the_preview_comes_back_within_a_millimetre(form):
     assert torch.equal(back.rgb, scene.preview.rgb) and back.thumbnail_jpeg == scene.preview.thumbnail_jpeg
 
 
+@pytest.mark.parametrize(
+    "form, count, bytes_each", [("float16", 65537, 4), *((form, *size) for form in FORMS for size in ((1, 1), (256, 1), (257, 2)))]
+)
+def test_who_stands_for_a_previewed_point_is_kept_in_few_bytes(form, count, bytes_each):
+    scene = make_scene(proxies=count, dim=2, frames=1, preview=True)
+    owner = torch.arange(500) * 7919 % count
+    owner[0] = count - 1
+    told = dataclasses.replace(scene, preview=dataclasses.replace(scene.preview, proxy=owner))
+    assert torch.equal(from_bytes(to_bytes(told, form)).preview.proxy, owner)
+    assert len(to_bytes(told, form)) - len(to_bytes(scene, form)) == pytest.approx(500 * bytes_each, abs=120)  # and its line in the header
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_preview_without_owners_is_written_and_read_as_before(form):
+    """Files of the first version have none, and a scene without a preview has not a byte more than it had."""
+    data = to_bytes(make_scene(preview=True), form)
+    assert b"preview_proxy" not in data and from_bytes(data).preview.proxy is None
+    assert b"preview" not in to_bytes(make_scene(), form)
+
+
+def test_owners_that_are_no_proxies_of_the_scene_are_refused():
+    scene = make_scene(proxies=3, preview=True)
+    for owner, hint in ((torch.full((500,), 3), "got 3 to 3"), (torch.full((500,), -1), "got -1"), (torch.zeros(499).long(), "expected \\(500\\)")):
+        with pytest.raises(ValueError, match=f"Preview.proxy: .*{hint}"):
+            dataclasses.replace(scene, preview=dataclasses.replace(scene.preview, proxy=owner))
+
+
 def test_the_same_scene_gives_the_same_bytes():
     for form in FORMS:
         assert len({to_bytes(make_scene(preview=True), form) for _ in range(8)}) == 1

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from proxy3d.evaluation.metrics.objects import large_enough, owned_objects
-from proxy3d.evaluation.proxy_measures import LARGE, Clusterer, Sight, grouped
+from proxy3d.evaluation.proxy_measures import LARGE, Sight
+from proxy3d.proxies.owners import Clusterer, with_owners
 from proxy3d.proxies.pool import composition
 from proxy3d.scene_file import FORMS, from_bytes, to_bytes
 from proxy3d.values import Proxies, Scale, Scene
@@ -38,7 +39,7 @@ def form_figures(views: Sequence[Sight], clusterer: Clusterer, n: int) -> dict[s
     kept: dict[str, list[tuple[float, float, float]]] = {form: [] for form in FORMS}
     found: dict[str, list[bool]] = {form: [] for form in FORMS}
     for view in views:
-        proxies, owner = grouped(clusterer, view.points, n)
+        proxies, owner = with_owners(clusterer, view.points, n, int(view.points.frame.max()) + 1)
         room, size = view.room, max([o.id for o in view.room.objects] + [int(view.instance.max())]) + 1
         shares = composition(owner, view.instance, len(proxies), size)
         pixels = np.array([o.pixels for o in room.objects]).reshape(len(room.objects), -1)

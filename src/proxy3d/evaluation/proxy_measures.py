@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,15 +12,14 @@ from torch import Tensor
 from proxy3d.evaluation.metrics.objects import adjusted_rand, large_enough, owned_objects, purity, reachable_iou
 from proxy3d.geometry import invert, transform
 from proxy3d.proxies.encoder import ProxyEncoder
+from proxy3d.proxies.owners import Clusterer, with_owners
 from proxy3d.proxies.pool import composition
-from proxy3d.proxies.seeds import canonical_order
 from proxy3d.spacespan.room import Room
 from proxy3d.training.lessons import room_boxes
 from proxy3d.training.patches import RoomPatches
-from proxy3d.values import Points, Proxies
+from proxy3d.values import Points
 
 LARGE, SMALL = 0.01, 0.003  # share of some frame that an object fills
-Clusterer = Callable[[Points, int, int], Proxies]
 
 
 @dataclass(frozen=True)
@@ -76,25 +74,13 @@ def _through(patches: RoomPatches, sensor: Sensor, worse: torch.Generator) -> Ro
     return replace(patches, xyz_room_m=xyz[~hole], **rest)
 
 
-def grouped(clusterer: Clusterer, points: Points, budget: int) -> tuple[Proxies, Int[Tensor, "L"]]:
-    """Proxies, and which of them each point went to, for any clusterer: each point comes as a frame of its own, so that `seen` tells."""
-    if hasattr(clusterer, "owners"):  # those that look at frames, and our own, say it themselves
-        order = canonical_order(points)
-        owner = torch.empty_like(order)
-        owner[order] = clusterer.owners(points.take(order), min(budget, len(points)))
-        return clusterer(points, budget, int(points.frame.max()) + 1), owner
-    each = replace(points, frame=torch.arange(len(points)), detail=None)
-    proxies = clusterer(each, budget, len(points))
-    return proxies, proxies.seen.argmax(0)
-
-
 def measure(view: Sight, clusterer: Clusterer, budget: int, *, steadiness: bool = False) -> dict[str, float]:
     """Figures of one room: recall of large and small objects, purity, mean reachable IoU of large ones, proxies used; NaN where there is nothing.
 
     `steadiness` adds the adjusted Rand index between the groups of all frames and those that each half of the frames gives alone.
     """
     room, points = view.room, view.points
-    proxies, owner = grouped(clusterer, points, budget)
+    proxies, owner = with_owners(clusterer, points, budget, int(points.frame.max()) + 1)
     size = max([o.id for o in room.objects] + [int(view.instance.max())]) + 1
     shares = composition(owner, view.instance, len(proxies), size)
     pixels = np.array([o.pixels for o in room.objects]).reshape(len(room.objects), -1)
@@ -117,5 +103,5 @@ def measure(view: Sight, clusterer: Clusterer, budget: int, *, steadiness: bool 
 def _half(clusterer: Clusterer, points: Points, owner: Tensor, budget: int, parity: int) -> float:
     mine = points.frame % 2 == parity
     part = points.take(mine.nonzero()[:, 0])
-    _, alone = grouped(clusterer, part, budget)
+    _, alone = with_owners(clusterer, part, budget, int(part.frame.max()) + 1)
     return adjusted_rand(owner[mine].numpy(), alone.numpy())

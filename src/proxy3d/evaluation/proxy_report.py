@@ -17,12 +17,13 @@ from torch import Tensor
 
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.proxy_forms import form_figures
-from proxy3d.evaluation.proxy_measures import Clusterer, Sensor, Sight, labelled, measure, sight
+from proxy3d.evaluation.proxy_measures import Sensor, Sight, labelled, measure, sight
 from proxy3d.evaluation.proxy_tables import AUTO, OURS, TRUE_MASKS
 from proxy3d.evaluation.run import write_result
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
+from proxy3d.proxies.owners import Clusterer
 from proxy3d.proxies.pool import pool_hard, prepared
 from proxy3d.training.recipes import TrainingRooms, data_hash, load_rooms, machine
 from proxy3d.values import Points, Proxies

@@ -17,6 +17,7 @@ from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS
 from proxy3d.proxies.encoder import ProxyEncoder, cells_of
 from proxy3d.proxies.order import breadth_first
+from proxy3d.proxies.owners import with_owners
 from proxy3d.proxies.pool import prepared
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
@@ -104,10 +105,7 @@ def owners(points: Points, grouping: Grouping, weights: Weights) -> Int[Tensor, 
     else:
         count = int(grouping.proxies)
     count = min(count, len(points))
-    if hasattr(clusterer, "owners"):
-        return clusterer.owners(blind, count)
-    # Each point comes as a frame of its own, so that `seen` tells where it went.
-    return clusterer(replace(blind, frame=torch.arange(len(blind))), count, len(blind)).seen.argmax(0)
+    return with_owners(clusterer, blind, count, int(blind.frame.max()) + 1)[1]
 
 
 @torch.no_grad()

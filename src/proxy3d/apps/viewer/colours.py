@@ -1,4 +1,4 @@
-"""A colour per proxy: alike features get alike colours, and weights a ramp from little to much."""
+"""A colour per proxy: alike features get alike colours, weights a ramp from little to much, and numbers a colour of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 
 # Mid lightness reads on white and on black; the chroma is about the largest that sRGB can show at every hue of that lightness.
 LIGHTNESS, CHROMA = 0.70, 0.13
+GOLDEN_TURN = math.pi * (3 - math.sqrt(5))  # hues that are this far apart never meet, however many there are
+STEPS = (0.55, 0.72, 0.64, 0.80)  # lightness by number modulo 4: numbers that lie 13, 21 or 34 apart are near in hue
 
 
 def feature_colours(feature: Float[Tensor, "K D"]) -> list[str]:
@@ -37,6 +39,15 @@ def ramp_colours(value: Float[Tensor, "K"]) -> list[str]:
     low, high = (float(value.min()), float(value.max())) if value.numel() else (0.0, 1.0)
     span = max(high - low, 1e-12)
     return [_on_ramp((v - low) / span) for v in value.tolist()]
+
+
+def number_colours(count: int) -> list[str]:
+    """`#rrggbb` per number, each one that can be told from the others; the same number has the same colour in every scene."""
+    colours = []
+    for k in range(count):
+        lightness, hue, chroma = STEPS[k % len(STEPS)], 1.25 + k * GOLDEN_TURN, 0.15
+        colours.append(_hex_of_oklab(lightness, chroma * math.cos(hue), chroma * math.sin(hue)))
+    return colours
 
 
 def _on_ramp(share: float) -> str:

@@ -18,10 +18,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from proxy3d.apps.viewer.colours import feature_colours, ramp_colours
+from proxy3d.apps.viewer.colours import feature_colours, number_colours, ramp_colours
 from proxy3d.errors import BadInput
 from proxy3d.geometry import box_corners, invert, transform
 from proxy3d.values import Answer, Box, Preview, Proxies, Scale, Scene
@@ -118,11 +118,11 @@ def _scale_in_words(scale: Scale) -> str:
     return f"metres, {how} (±{100 * scale.relative_sigma:.2g} %)"
 
 
-def _finite(preview: Preview | None) -> tuple[Float[Tensor, "P 3"], UInt8[Tensor, "P 3"]]:
+def _finite(preview: Preview | None) -> tuple[Float[Tensor, "P 3"], UInt8[Tensor, "P 3"], Int[Tensor, "P"] | None]:
     if preview is None:
-        return torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.uint8)
+        return torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.uint8), None
     keep = torch.isfinite(preview.xyz_world_m).all(1)
-    return preview.xyz_world_m[keep].float(), preview.rgb[keep]
+    return preview.xyz_world_m[keep].float(), preview.rgb[keep], None if preview.proxy is None else preview.proxy[keep]
 
 
 def _bounds(proxies: Proxies, cloud_xyz: Float[Tensor, "P 3"]) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
@@ -141,7 +141,7 @@ def _bounds(proxies: Proxies, cloud_xyz: Float[Tensor, "P 3"]) -> tuple[Float[Te
 
 
 def _proxies(proxies: Proxies) -> list[dict]:
-    looks, share = feature_colours(proxies.feature), ramp_colours(proxies.weight)
+    looks, share, own = feature_colours(proxies.feature), ramp_colours(proxies.weight), number_colours(len(proxies))
     return [
         {
             "position": _rounded(proxies.xyz_world_m[k]),
@@ -151,6 +151,7 @@ def _proxies(proxies: Proxies) -> list[dict]:
             "seen": [[t, round(v, 3)] for t, v in enumerate(proxies.seen[k].tolist()) if v >= 0.0005],
             "looks": looks[k],
             "share": share[k],
+            "own": own[k],
         }
         for k in range(len(proxies))
     ]
@@ -195,8 +196,11 @@ def _box(question: str, box: Box) -> dict:
     return {**row, "corners": [_rounded(corner) for corner in box_corners(box)]}
 
 
-def _cloud(xyz: Float[Tensor, "P 3"], rgb: UInt8[Tensor, "P 3"]) -> dict | None:
-    """Positions as 16-bit steps between two corners (0.2 mm in a room of 10 m, half the bytes of float32), both arrays in base64."""
+def _cloud(xyz: Float[Tensor, "P 3"], rgb: UInt8[Tensor, "P 3"], owner: Int[Tensor, "P"] | None) -> dict | None:
+    """Positions as 16-bit steps between two corners (0.2 mm in a room of 10 m, half the bytes of float32), both arrays in base64.
+
+    `proxy` is null where nobody knows which proxy stands for which point.
+    """
     if not len(xyz):
         return None
     low = xyz.min(0).values
@@ -208,6 +212,7 @@ def _cloud(xyz: Float[Tensor, "P 3"], rgb: UInt8[Tensor, "P 3"]) -> dict | None:
         "step": step.tolist(),
         "xyz_u16": base64.b64encode(steps.tobytes()).decode(),
         "rgb_u8": base64.b64encode(rgb.contiguous().numpy().tobytes()).decode(),
+        "proxy": None if owner is None else owner.tolist(),
     }
 
 

@@ -27,21 +27,48 @@ function label(text, className, at) {
   return object;
 }
 
-/** `cover`: how wide points are, against the width at which as many would just cover a square as large as the scene. */
+const linearOf = (code) => (code <= 0.04045 ? code / 12.92 : ((code + 0.055) / 1.055) ** 2.4);
+
+/**
+ * `cover`: how wide points are, against the width at which as many would just cover a square as large as the scene.
+ * `userData.paint(proxies, colours)`: only points of these proxies (a Set, or null for all) are as bright as they can be; each point in
+ * its proxy's colour, or its own where `colours` is null. Faint points are drawn after bright ones, and hide nothing.
+ */
 function makeCloud(cloud, diagonal, cover) {
   const view = new DataView(bytesOf(cloud.xyz_u16).buffer);
   const position = new Float32Array(3 * cloud.count);
   for (let i = 0; i < position.length; i++) position[i] = cloud.low[i % 3] + cloud.step[i % 3] * view.getUint16(2 * i, true);
-  const linear = Float32Array.from({ length: 256 }, (_, v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+  const linear = Float32Array.from({ length: 256 }, (_, v) => linearOf(v / 255));
   const geometry = new THREE.BufferGeometry();
   geometry.setAttribute("position", new THREE.BufferAttribute(position, 3));
-  geometry.setAttribute("color", new THREE.BufferAttribute(Float32Array.from(bytesOf(cloud.rgb_u8), (v) => linear[v]), 3));
+  const own = Float32Array.from(bytesOf(cloud.rgb_u8), (v) => linear[v]);
+  const colour = new THREE.BufferAttribute(own.slice(), 3), order = new THREE.BufferAttribute(new Uint32Array(cloud.count), 1);
+  geometry.setAttribute("color", colour);
+  geometry.setIndex(order);
   const size = Math.min(Math.max((cover * diagonal) / Math.sqrt(cloud.count), 0.003 * diagonal), 0.03 * diagonal);
-  const material = new THREE.PointsMaterial({ size, vertexColors: true, transparent: true });
-  material.onBeforeCompile = (shader) => {  // round points
+  const [bright, faint] = [true, false].map((depthWrite) => new THREE.PointsMaterial({ size, vertexColors: true, transparent: true, depthWrite }));
+  for (const material of [bright, faint]) material.onBeforeCompile = (shader) => {  // round points
     shader.fragmentShader = shader.fragmentShader.replace("#include <map_particle_fragment>", "if (length(gl_PointCoord - 0.5) > 0.5) discard;");
   };
-  return new THREE.Points(geometry, material);
+  const points = new THREE.Points(geometry, [bright, faint]);
+  points.userData.paint = (proxies, colours) => {
+    if (!colours) colour.array.set(own);
+    else {
+      const rgb = colours.map((hex) => [1, 3, 5].map((at) => linear[parseInt(hex.slice(at, at + 2), 16)]));
+      cloud.proxy.forEach((k, i) => colour.array.set(rgb[k], 3 * i));
+    }
+    const told = cloud.proxy && proxies && proxies.size > 0;
+    let first = 0, last = cloud.count;
+    for (let i = 0; i < cloud.count; i++) order.array[!told || proxies.has(cloud.proxy[i]) ? first++ : --last] = i;
+    geometry.clearGroups();
+    geometry.addGroup(0, first, 0);
+    geometry.addGroup(first, cloud.count - first, 1);
+    bright.opacity = proxies && !told ? 0.45 : 1;
+    faint.opacity = 0.13;
+    colour.needsUpdate = order.needsUpdate = true;
+  };
+  points.userData.materials = [bright, faint];
+  return points;
 }
 
 /** A shell that shows its rim and lets the middle through, so that what it stands for stays visible. */
@@ -57,6 +84,20 @@ function shellMaterial() {
   });
 }
 
+/** The three ellipses in which an ellipsoid meets the planes through its middle. */
+function rings(centre, half, width) {
+  const points = [], turn = Math.PI / 36;
+  for (const [one, other] of [[0, 1], [0, 2], [1, 2]]) for (let i = 0; i < 72; i++) for (const angle of [i * turn, (i + 1) * turn]) {
+    const at = [...centre];
+    at[one] += half[one] * Math.cos(angle);
+    at[other] += half[other] * Math.sin(angle);
+    points.push(...at);
+  }
+  return segments(points, "#888888", width);
+}
+
+const VAST = 0.5;  // share of the scene's diagonal; a shell that is larger would cover what it does not stand for
+
 function makeProxies(data, diagonal) {
   const group = new THREE.Group();
   const ball = new THREE.SphereGeometry(1, 32, 20);
@@ -64,14 +105,15 @@ function makeProxies(data, diagonal) {
     const shell = new THREE.Mesh(ball, shellMaterial());
     shell.position.set(...proxy.position);
     shell.scale.set(...proxy.extent.map((half) => Math.max(half, 0.008 * diagonal)));
-    shell.userData.proxy = k;
     const core = new THREE.Mesh(ball, new THREE.MeshLambertMaterial({ transparent: true }));
+    shell.userData.proxy = core.userData.proxy = k;
     core.position.copy(shell.position);
     core.scale.setScalar(0.009 * diagonal * Math.min(Math.max(Math.cbrt(proxy.weight * data.proxies.length), 0.6), 2));
     const tag = label(String(k), "dot", proxy.position);
     tag.visible = false;
-    group.add(shell, core, tag);
-    return { shell, core, tag };
+    const outline = 2 * Math.hypot(...proxy.extent) > VAST * diagonal ? rings(proxy.position, proxy.extent, 1.2) : null;
+    group.add(...[shell, core, tag, outline].filter((part) => part));
+    return { shell, core, tag, outline };
   });
   return group;
 }
@@ -188,7 +230,7 @@ function makeStage(data, on) {
 
   const controls = new THREE.OrbitControls(camera, renderer.domElement);
   Object.assign(controls, { enableDamping: true, dampingFactor: 0.12, zoomToCursor: true, minDistance: 0.02 * diagonal, maxDistance: 12 * diagonal });
-  let dirty = true, flight = null;
+  let dirty = true, flight = null, ceiling = Infinity, points_decide = false;
   const redraw = () => { dirty = true; };
   controls.addEventListener("change", redraw);
   controls.addEventListener("start", () => { flight = null; });
@@ -220,19 +262,30 @@ function makeStage(data, on) {
   }
 
   const ray = new THREE.Raycaster(), pointer = new THREE.Vector2();
-  /** Of all shells under the pointer, the proxy whose middle is nearest to it: shells overlap, middles hardly ever do. */
+  /** The proxy that stands for the nearest point under the pointer. */
+  function ownerAt() {
+    if (!layer.points || !layer.points.visible || !data.cloud.proxy) return null;
+    ray.params.Points.threshold = layer.points.userData.materials[0].size / 2;
+    const hit = ray.intersectObject(layer.points).find(({ point }) => point.z <= ceiling);
+    return hit ? data.cloud.proxy[hit.index] : null;
+  }
+  /**
+   * Of all shells under the pointer, the proxy whose middle is nearest to it: shells overlap, middles hardly ever do. Where points
+   * have the colours of their proxies, and where there is no shell, the points decide.
+   */
   function proxyAt(event) {
-    if (!layer.proxies.visible) return null;
     const area = renderer.domElement.getBoundingClientRect();
     pointer.set(((event.clientX - area.left) / area.width) * 2 - 1, 1 - ((event.clientY - area.top) / area.height) * 2);
     ray.setFromCamera(pointer, camera);
-    let best = null, nearest = Infinity;
-    for (const hit of ray.intersectObjects(layer.proxies.userData.items.map((item) => item.shell))) {
+    let best = points_decide ? ownerAt() : null, nearest = Infinity;
+    if (best !== null || !layer.proxies.visible) return best;
+    const solid = layer.proxies.userData.items.flatMap(({ shell, core, outline }) => (outline ? core : shell));
+    for (const hit of ray.intersectObjects(solid)) {
       const middle = hit.object.position.clone().project(camera);
       const distance = Math.hypot((middle.x - pointer.x) * area.width, (middle.y - pointer.y) * area.height);
       if (distance < nearest) [best, nearest] = [hit.object.userData.proxy, distance];
     }
-    return best;
+    return best ?? ownerAt();
   }
   let pressed = null;
   renderer.domElement.addEventListener("pointerdown", (event) => { pressed = [event.clientX, event.clientY]; on.hover(null); });
@@ -245,12 +298,19 @@ function makeStage(data, on) {
   });
   renderer.domElement.addEventListener("pointerleave", () => on.hover(null));
 
-  /** `choice`: {proxies, boxes, frames: Sets, colour} or null when nothing is selected; `by`: "looks" or "share". */
+  /** `choice`: {proxies, boxes, frames: Sets, colour} or null when nothing is selected; `by`: "looks", "share" or "own". */
   function show(choice, by, hovered) {
-    layer.proxies.userData.items.forEach(({ shell, core, tag }, k) => {
+    layer.proxies.userData.items.forEach(({ shell, core, tag, outline }, k) => {
       const lit = !choice || choice.proxies.has(k) || k === hovered, proxy = data.proxies[k];
       shell.material.uniforms.colour.value.set(proxy[by]);
       shell.material.uniforms.strength.value = k === hovered ? 1.7 : lit ? (choice ? 1.35 : 0.85) : 0.1;
+      if (outline || by === "own") shell.material.uniforms.strength.value *= 0.5;  // the points say it
+      if (outline) {
+        const chosen = k === hovered || Boolean(choice && choice.proxies.has(k));
+        shell.visible = chosen;
+        outline.material.color.set(proxy[by]);
+        outline.material.opacity = chosen ? 0.9 : choice ? 0.1 : 0.35;
+      }
       core.material.color.set(proxy[by]);
       core.material.opacity = lit ? 1 : 0.22;
       tag.visible = k === hovered || Boolean(choice && choice.proxies.has(k));
@@ -272,7 +332,11 @@ function makeStage(data, on) {
     });
     if (layer.cameras.userData.path) layer.cameras.userData.path.material.color.set(cssColour("--soft"));
     layer.grid.userData.lines.material.color.set(cssColour("--grid"));
-    if (layer.points) layer.points.material.opacity = choice ? 0.45 : 1;
+    points_decide = by === "own";
+    if (layer.points) {
+      const lit = choice && new Set(hovered === null ? choice.proxies : [...choice.proxies, hovered]);
+      layer.points.userData.paint(lit, by === "own" && data.cloud.proxy ? data.proxies.map((proxy) => proxy.own) : null);
+    }
     redraw();
   }
 
@@ -318,8 +382,9 @@ function makeStage(data, on) {
       redraw();
     },
     cut(share) {
-      const height = low.z + share * (high.z - low.z) * 1.02;
-      layer.points.material.clippingPlanes = share < 1 ? [new THREE.Plane(new THREE.Vector3(0, 0, -1), height)] : [];
+      ceiling = share < 1 ? low.z + share * (high.z - low.z) * 1.02 : Infinity;
+      for (const material of layer.points.userData.materials)
+        material.clippingPlanes = share < 1 ? [new THREE.Plane(new THREE.Vector3(0, 0, -1), ceiling)] : [];
       redraw();
     },
   };

@@ -5,6 +5,10 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const state = { kind: null, index: null, hovered: null, colour: "looks", layers: {} };
 const SEEN_SHARE = 0.02;  // a frame that gave a proxy less than this did not really show it
+// What a colour can tell; the last only where it is known which proxy stands for which point.
+const NAMES = { looks: "looks", share: "share", own: "proxy" };
+const COLOURS = { looks: "proxies that look alike have like colours", share: "share of the scene's points, least to most",
+  ...(data.cloud && data.cloud.proxy ? { own: "each proxy has one of its own, and so have the points that it stands for" } : {}) };
 let stage = null;
 
 function element(tag, properties = {}, ...children) {
@@ -60,7 +64,7 @@ function refresh() {
     row.querySelector(".swatch").style.background = data.proxies[k][state.colour];
   });
   byId("ramp").hidden = state.colour !== "share";
-  byId("ramptext").textContent = state.colour === "share" ? "colour: share of the scene's points, least to most" : "colour: proxies that look alike have like colours";
+  byId("ramptext").textContent = `colour: ${COLOURS[state.colour]}`;
   fillCard();
 }
 
@@ -118,15 +122,16 @@ function fillPanel() {
       element("td", {}, element("span", { className: "swatch" }), link(k, "proxy", k)),
       ...[proxy.points, percent(proxy.weight), proxy.position.map(length).join(" ")].map((text) => element("td", { className: "number", textContent: text })))))));
   byId("ramp").style.background = `linear-gradient(90deg, ${data.ramp.join(", ")})`;
-  const keys = [["drag", "turn; with the right button or two fingers: move"], ["wheel, pinch", "nearer, farther"], ["click", "a proxy, a frame or a question to see what belongs to it"],
-    ["1 - 9", "question"], ["P O B C G", "points, proxies, boxes, cameras, grid on or off"], ["K", "colour by looks or by share"], ["T, R", "from above, reset the view"], ["Esc", "clear the selection"]];
+  const keys = [["drag", "turn; with the right button or two fingers: move"], ["wheel, pinch", "nearer, farther"], ["click", `a proxy${data.cloud && data.cloud.proxy ? ", a point," : ","} a frame or a question to see what belongs to it`],
+    ["1 - 9", "question"], ["P O B C G", "points, proxies, boxes, cameras, grid on or off"], ["K", `colour by ${Object.keys(COLOURS).map((name) => NAMES[name]).join(", ")}`], ["T, R", "from above, reset the view"], ["Esc", "clear the selection"]];
   byId("keys").append(...keys.map(([key, text]) => element("tr", {}, element("td", {}, element("kbd", { textContent: key })), element("td", { textContent: text }))));
   byId("encoders").append(...Object.entries(data.encoders).map(([role, name]) => element("tr", {}, element("td", { textContent: `${role}: ${name}` }))));
   byId("square").textContent = !data.unit ? "ground; no metres, because the scale is unknown" : `ground; a square is ${stage ? stage.step : 1} m wide`;
 }
 
 const TOGGLES = [["points", "Points", "p"], ["proxies", "Proxies", "o"], ["boxes", "Boxes", "b"], ["cameras", "Cameras", "c"], ["grid", "Grid", "g"]];
-const ACTIONS = { k: () => setColour(state.colour === "looks" ? "share" : "looks"), t: () => stage && stage.above(), r: () => stage && stage.overview(), escape: () => select(null) };
+const nextOf = (names) => names[(names.indexOf(state.colour) + 1) % names.length];
+const ACTIONS = { k: () => setColour(nextOf(Object.keys(COLOURS))), t: () => stage && stage.above(), r: () => stage && stage.overview(), escape: () => select(null) };
 
 function setColour(name) {
   state.colour = name;
@@ -148,7 +153,7 @@ function fillTools() {
     byId("tools").append(button);
   }
   const menu = element("select", { id: "colour", onchange: (event) => setColour(event.target.value) },
-    element("option", { value: "looks", textContent: "looks" }), element("option", { value: "share", textContent: "share" }));
+    ...Object.keys(COLOURS).map((name) => element("option", { value: name, textContent: NAMES[name] })));
   if (data.proxies.length) byId("tools").append(element("label", {}, "colour by", menu));
   if (data.cloud) {
     const slider = element("input", { type: "range", min: 0.05, max: 1, step: 0.01, value: 1, oninput: (event) => stage.cut(Number(event.target.value)) });
@@ -189,8 +194,9 @@ window.addEventListener("keydown", (event) => {
   else if (ACTIONS[key]) ACTIONS[key]();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
-// "page.html#answer=1" opens with the second question chosen; a link can point at a proxy or a frame just as well.
-const wanted = /^#(answer|proxy|frame)=(\d+)$/.exec(location.hash);
+// "page.html#answer=1" opens with the second question chosen; a link can point at a proxy or a frame just as well, and "&colour=share" may follow.
+const wanted = /^#(answer|proxy|frame)=(\d+)\b/.exec(location.hash), painted = /[#&]colour=(\w+)$/.exec(location.hash);
+if (painted) Object.keys(COLOURS).filter((name) => NAMES[name] === painted[1]).forEach(setColour);
 if (wanted && Number(wanted[2]) < data[{ answer: "answers", proxy: "proxies", frame: "frames" }[wanted[1]]].length) select(wanted[1], Number(wanted[2]));
 // Where there are boxes and no proxies, all boxes of all questions at once would hide the place: begin with one question.
 else if (!data.proxies.length && data.answers.length) select("answer", 0);
