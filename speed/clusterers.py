@@ -6,8 +6,9 @@
 Everybody gets the same vectors (those of the default clusterer: 32 numbers of meaning, 3 of place), the same number of clusters,
 rounds and threads. *Same start*: the same first centres, so that only the rounds are timed and the squared error has to agree. *Own
 start*: each with its own way to begin, which is part of the time. Ways take turns, so that a busy machine slows all of them; medians
-are kept, of the time that passed and of the time the processor spent, which other programs disturb less. Peak memory is what a fresh
-process adds to the points it holds. A way whose package is missing is left out, and says so.
+are kept, of the time that passed and of the time the processor spent, which other programs disturb less. Everybody has one thread:
+in one process the threads of one library still spin when the next one's turn comes. What all cores give on a clip is said beside it.
+Peak memory is what a fresh process adds to the points it holds. A way whose package is missing is left out, and says so.
 """
 
 from __future__ import annotations
@@ -235,6 +236,7 @@ def result(rounds: int, threads: int, most: int) -> dict:
         },
         "sizes": sizes,
         "arithmetic": sums,
+        "clip_sized_on_all_cores": on_all_cores(rounds, least) if threads == 1 and (os.cpu_count() or 1) > 1 else None,
         "peak_mb": {"points": largest, **{name: peak_mb(name, largest, rounds, threads) for name in found}},
         "settings": {"rounds": rounds, "threads": threads, "clusters": CLUSTERS, "width": WIDTH, "things": THINGS, "batch": BATCH},
         "versions": versions(),
@@ -242,6 +244,14 @@ def result(rounds: int, threads: int, most: int) -> dict:
         "date": datetime.date.today().isoformat(),
         **machine(),
     }
+
+
+def on_all_cores(rounds: int, count: int) -> dict:
+    """The same comparison in a process of its own whose libraries may use every core."""
+    threads = str(os.cpu_count())
+    line = [sys.executable, __file__, "--points", str(count), "--rounds", str(rounds), "--threads", threads]
+    out = subprocess.run(line, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": threads})
+    return json.loads(out.stdout)["sizes"][str(count)]
 
 
 def slower(rows: dict[str, dict]) -> dict[str, dict[str, float]]:
@@ -267,7 +277,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--out", help="JSON file to write")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--points", type=int, default=max(SIZES), help="the largest size measured")
     parser.add_argument("--peak-of", choices=WAYS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
