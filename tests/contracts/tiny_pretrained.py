@@ -102,7 +102,7 @@ def depth_pro_narrow() -> nn.Module:
     return depth_pro(sees_how_wide=False)
 
 
-def zoedepth() -> nn.Module:
+def zoedepth(heads: int = 1) -> nn.Module:
     from transformers import BeitConfig, ZoeDepthConfig, ZoeDepthForDepthEstimation
 
     eyes = BeitConfig(
@@ -112,8 +112,15 @@ def zoedepth() -> nn.Module:
         out_features=["stage1", "stage2", "stage3", "stage4"],
     )
     sizes = {"neck_hidden_sizes": [8, 8, 8, 8], "fusion_hidden_size": 8, "bottleneck_features": 8, "num_relative_features": 8, "bin_embedding_dim": 8}
-    bins = [{"n_bins": 8, "min_depth": 0.001, "max_depth": 10.0}]
-    return ZoeDepthForDepthEstimation(ZoeDepthConfig(backbone_config=eyes, num_attractors=[4, 2, 2, 1], bin_configurations=bins, **sizes))
+    bins = [{"name": name, "n_bins": 8, "min_depth": 0.001, "max_depth": 10.0} for name in ("nyu", "kitti")[:heads]]
+    chooses = {"num_patch_transformer_layers": 4, "patch_transformer_hidden_size": 128, "patch_transformer_intermediate_size": 8}
+    sizes |= {"num_attractors": [4, 2, 2, 1], **chooses, "patch_transformer_num_attention_heads": 2}  # 4 layers of width 128: the class assumes so
+    return ZoeDepthForDepthEstimation(ZoeDepthConfig(backbone_config=eyes, bin_configurations=bins, **sizes))
+
+
+def zoedepth_two_heads() -> nn.Module:
+    """For rooms and for streets; the model chooses."""
+    return zoedepth(heads=2)
 
 
 CHECKPOINTS = {  # name of an encoder -> what its weights may be
@@ -124,8 +131,9 @@ CHECKPOINTS = {  # name of an encoder -> what its weights may be
     "qwen_vl": [qwen2_5_vl, qwen3_vl],
     "depth_anything": [depth_anything, depth_anything_metric],
     "depth_pro": [depth_pro, depth_pro_narrow],
-    "zoedepth": [zoedepth],
+    "zoedepth": [zoedepth, zoedepth_two_heads],
 }
+WEIGHTS_OF = {build.__name__: (name, build) for name, builds in CHECKPOINTS.items() for build in builds}
 LAST_BIAS = {"head.layers.4.bias": 0.7, "fov_model.head.layers.2.bias": 50.0}  # Depth Pro says 0 = infinitely far, and 0 degrees, otherwise
 
 

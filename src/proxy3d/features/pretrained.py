@@ -72,7 +72,7 @@ class _Foreign(Exception):
 
 def _class_name(transformers: object, wanted: Wanted, source: str, here: bool) -> str:
     classes = set(wanted.kinds.values())
-    if len(classes) == 1:  # what is missing of it will show
+    if len(classes) == 1 and not here:  # spares a question to the hub: what is missing of the class will show
         return classes.pop()
     facts, _ = _first(transformers.PreTrainedConfig.get_config_dict, source, here, {})
     found = facts.get("model_type")
