@@ -17,7 +17,7 @@ CLUSTERER_NAMES = (
     "random_k"
 )
 SEMANTIC_NAMES = "clip, siglip2, dinov2, dinov3, qwen_vl, with :FOLDER or :NAME_ON_THE_HUB of weights"
-GEOMETRIC_NAMES = "depth_anything, depth_pro, zoedepth, with :FOLDER or :NAME_ON_THE_HUB of weights"
+GEOMETRIC_NAMES = "depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
 
 
 def whole(kind: type, tokens: Sequence[object]) -> int:

@@ -34,6 +34,9 @@ OPTIONAL = {
     "shapely": "evaluation",
     "matplotlib": "plots",
     "sklearn": "the clusterer density",
+    "vggt": "the geometric encoder vggt",
+    "depth_anything_3": "the geometric encoder depth_anything_3",
+    "mapanything": "the geometric encoder mapanything",
 }
 
 
@@ -73,7 +76,7 @@ def own_weights() -> list[dict]:
         ("masks", "object masks", MASKS),
     ):
         for name, kind in registry.items():
-            if kind.takes_weights:
+            if kind.takes_weights and kind.kinds:  # those of a package of their own stand among the packages
                 found = [model for model, model_type in cached.items() if model_type in kind.kinds]
                 detail = f"none in the cache of transformers: --{flag} {name}:FOLDER with config.json and model.safetensors, or {name}:{kind.example}"
                 checks.append(

@@ -201,10 +201,10 @@ def by_hash(named: str, component: object) -> str:
 
 
 def cameras_of(clip: Clip, geometry: Geometry) -> tuple[torch.Tensor, torch.Tensor]:
-    """Poses and intrinsics: the clip's, else what the geometry was worked out with, else a camera at the origin that nobody described."""
+    """Poses and intrinsics: what the geometry was worked out with, else the clip's, else a camera at the origin that nobody described."""
     frames = len(clip.frame)
-    poses = next((p for p in (clip.world_from_camera, geometry.world_from_camera) if p is not None), torch.eye(4).expand(frames, 4, 4))
-    return poses, next((k for k in (clip.intrinsics_px, geometry.intrinsics_px) if k is not None), torch.eye(3).expand(frames, 3, 3))
+    poses = next((p for p in (geometry.world_from_camera, clip.world_from_camera) if p is not None), torch.eye(4).expand(frames, 4, 4))
+    return poses, next((k for k in (geometry.intrinsics_px, clip.intrinsics_px) if k is not None), torch.eye(3).expand(frames, 3, 3))
 
 
 def rotation_of(similarity: torch.Tensor) -> torch.Tensor:

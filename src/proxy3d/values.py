@@ -104,7 +104,7 @@ class Geometry:
     xyz_world: Float[Tensor, "T h w 3"]
     confidence: Float[Tensor, "T h w"]  # 0..1; 0 = no position
     scale: Scale | None
-    intrinsics_px: Float[Tensor, "T 3 3"] | None = None  # the cameras it was worked out with, where the clip does not say
+    intrinsics_px: Float[Tensor, "T 3 3"] | None = None  # the cameras it was worked out with; None = the clip's
     world_from_camera: Float[Tensor, "T 4 4"] | None = None
 
     def __post_init__(self):

@@ -22,15 +22,19 @@ from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.geometric.depth_anything import DepthAnything
 from proxy3d.features.geometric.depth_pro import DepthPro
 from proxy3d.features.geometric.predicted import depth_of_nearness, with_intrinsics, with_poses
+from proxy3d.features.geometric.sensor_depth import SensorDepth
 from proxy3d.features.geometric.zoedepth import ZoeDepth
 from proxy3d.features.grid import Grid
 from proxy3d.features.picture import as_map, on_grid
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.features.semantic.clip import ClipVision
+from proxy3d.geometry import invert, resized_intrinsics
 from proxy3d.pipeline import Pipeline, geometric_encoder, semantic_encoder
 from proxy3d.presets import preset
 
 GRID = Grid(6, 8)
+PACKAGED = ["vggt", "depth_anything_3", "mapanything"]  # not installed here
+OWN = ("depth_anything", "depth_anything_3", "depth_pro", "mapanything", "sensor_depth", "tiny", "vggt", "zoedepth")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def clip():
 
 
 def test_every_encoder_that_takes_weights_is_tried_with_some():
-    assert set(CHECKPOINTS) == {name for registry in (SEMANTIC, GEOMETRIC) for name, kind in registry.items() if kind.takes_weights}
+    assert set(CHECKPOINTS) == {name for registry in (SEMANTIC, GEOMETRIC) for name, kind in registry.items() if kind.takes_weights} - {*PACKAGED}
 
 
 @pytest.mark.parametrize("kind, build", [(ClipVision, clip_vision), (DepthAnything, depth_anything)])
@@ -58,7 +62,7 @@ def test_the_hash_is_of_the_numbers(kind, build, tmp_path, tiny_weights):
         ({"semantic": "clip"}, "--semantic clip: say which weights, .* for example clip:openai/clip-vit-base-patch16"),
         ({"semantic": "clip:"}, "--semantic clip:: say which weights"),
         ({"semantic": "tiny:weights"}, "--semantic tiny:weights: tiny takes no weights; type --semantic tiny"),
-        ({"geometric": "moge:x"}, "no geometric encoder is called 'moge'; known: depth_anything, depth_pro, sensor_depth, tiny, zoedepth"),
+        ({"geometric": "moge:x"}, f"no geometric encoder is called 'moge'; known: {', '.join(OWN)}"),
         ({"geometric": "depth_pro"}, "--geometric depth_pro: say which weights"),
         ({"geometric": "sensor_depth:x"}, "sensor_depth takes no weights; type --geometric sensor_depth"),
     ],
@@ -242,3 +246,109 @@ def test_a_picture_of_the_right_size_is_seen_as_transformers_shows_it(form, tiny
         said = encoder.net(shown["pixel_values"], grid_thw=shown["image_grid_thw"]).pooler_output
     frame = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
     torch.testing.assert_close(encoder.look(frame, grid).flatten(2)[0].T, said, atol=1e-5, rtol=1e-4)
+
+
+# --- networks that see all frames at once, from packages that are not installed here: the adapters speak to dummies --------------
+
+
+def network(answer):
+    """A class that loads as those of huggingface_hub do, and whose answer is given."""
+
+    class Dummy(torch.nn.Module):
+        @classmethod
+        def from_pretrained(cls, source, *, local_files_only=False):
+            if not local_files_only or source == "nobody/nothing":
+                raise OSError("no such model")
+            return cls()
+
+        def forward(self, images):
+            return answer(images)
+
+        def inference(self, image):
+            return answer(image)
+
+        def infer(self, views, *, use_amp):
+            return answer(views)
+
+    return Dummy
+
+
+def true_views(clip, frames, size):
+    """Depth at some size, intrinsics for it and poses of those of the clip's frames that look like the given ones, in half metres."""
+    index = [int((clip.frame.mean((1, 2, 3)) - float(mean)).abs().argmin()) for mean in frames]
+    depth = torch.nn.functional.interpolate(clip.depth_m[index][:, None], size, mode="nearest")[:, 0] * 2
+    pose = clip.world_from_camera[index].clone()
+    pose[:, :3, 3] *= 2
+    return depth, resized_intrinsics(clip.intrinsics_px[index], (64, 48), size[::-1]), pose
+
+
+@pytest.fixture
+def packages(clip, monkeypatch):
+    """Dummies of vggt, depth_anything_3 and mapanything that answer in their own words, with the truth in half metres."""
+
+    def vggt(images):
+        depth, intrinsics, pose = true_views(clip, images[0].mean((1, 2, 3)), images.shape[-2:])
+        encoded = torch.cat([invert(pose)[:, :3].flatten(1), intrinsics.flatten(1)], 1)[None]
+        return {"pose_enc": encoded, "depth": depth[None, ..., None], "depth_conf": torch.ones_like(depth)[None] * 3}
+
+    def decoded(pose_enc, size):
+        assert size == (392, 518)
+        return pose_enc[..., :12].unflatten(-1, (3, 4)), pose_enc[..., 12:].unflatten(-1, (3, 3))
+
+    def depth_anything_3(images):
+        assert images[0].dtype == np.uint8 and images[0].shape == (48, 64, 3)
+        depth, intrinsics, pose = true_views(clip, [torch.tensor(i).float().mean() / 255 for i in images], (378, 504))
+        extrinsics = invert(pose)[:, :3].numpy()
+        return SimpleNamespace(depth=depth.numpy(), conf=np.full(depth.shape, 3.0), intrinsics=intrinsics.numpy(), extrinsics=extrinsics, is_metric=0)
+
+    def mapanything(views):
+        mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        assert all(view["data_norm_type"] == ["dinov2"] for view in views)
+        picture = [view["img"] * deviation + mean for view in views]
+        depth, intrinsics, pose = true_views(clip, [p.mean() for p in picture], picture[0].shape[-2:])
+        parts = {"depth_z": depth[..., None], "conf": torch.full_like(depth, 3.0), "intrinsics": intrinsics, "camera_poses": pose}
+        return [{key: value[i : i + 1] for key, value in parts.items()} for i in range(len(views))]
+
+    modules = {
+        "vggt": {},
+        "vggt.models": {},
+        "vggt.models.vggt": {"VGGT": network(vggt)},
+        "vggt.utils": {},
+        "vggt.utils.pose_enc": {"pose_encoding_to_extri_intri": decoded},
+        "depth_anything_3": {},
+        "depth_anything_3.api": {"DepthAnything3": network(depth_anything_3)},
+        "mapanything": {},
+        "mapanything.models": {"MapAnything": network(mapanything)},
+    }
+    for name, holds in modules.items():
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(**holds))
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_what_they_say_becomes_the_same_places_as_a_sensor_gives(name, clip, packages):
+    encoder = geometric_encoder(f"{name}:somebody/model")()
+    bare = replace(clip, depth_m=None, world_from_camera=None, intrinsics_px=None)
+    geometry, true = encoder(bare, GRID), SensorDepth()(clip, GRID)
+    seen = true.confidence > 0.9  # elsewhere pictures of another size blur edges
+    torch.testing.assert_close(geometry.xyz_world[seen] / 2, true.xyz_world[seen], atol=0.05, rtol=0.02)
+    torch.testing.assert_close(geometry.intrinsics_px, clip.intrinsics_px, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(geometry.confidence[seen], true.confidence[seen] / 2, atol=0.06, rtol=0)
+    assert (geometry.scale is not None) == (name == "mapanything")
+    moved = encoder(replace(bare, frame=bare.frame[[2, 0, 1]], time_s=bare.time_s[[2, 0, 1]]), GRID)
+    torch.testing.assert_close(moved.xyz_world, geometry.xyz_world[[2, 0, 1]])
+    scene = Pipeline(preset("tiny", geometric=f"{name}:somebody/model")).encode_clip(bare)
+    assert scene.scale.source == ("metric_predictor" if name == "mapanything" else "unknown")
+    distance = [(camera[0, :3, 3] - camera[1, :3, 3]).norm() for camera in (scene.world_from_camera, clip.world_from_camera)]
+    assert float(distance[0] / scene.scale.metres_per_unit) == pytest.approx(2 * float(distance[1]), rel=1e-3), "the cameras are the network's too"
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_a_package_or_weights_that_are_missing_are_one_line(name, clip, packages, monkeypatch):
+    with pytest.raises(BadInput, match=rf"--geometric {name}:nobody/nothing: no .* weights there \(no such model\)"):
+        geometric_encoder(f"{name}:nobody/nothing")()(clip, GRID)
+    with pytest.raises(BadInput, match=f"{name}:/nowhere: expected a folder"):
+        geometric_encoder(f"{name}:/nowhere")()(clip, GRID)
+    for module in [m for m in sys.modules if m.partition(".")[0] == name]:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(BadInput, match=f"encoder {name} needs the package {name}, which is not installed: pip install git.https://github.com/"):
+        geometric_encoder(f"{name}:somebody/model")()(clip, GRID)

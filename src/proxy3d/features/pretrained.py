@@ -26,18 +26,13 @@ class Wanted:
 
 
 def load_pretrained(wanted: Wanted, weights: str, **settings: object) -> nn.Module:
-    """The model, frozen, in float32; what is on this machine is taken first, and never a pickle.
+    """A model of transformers, frozen, in float32; what is on this machine is taken first, and never a pickle.
 
     Raises:
         BadInput: transformers is missing, there is nothing to load, or it is something else.
     """
     transformers = require("transformers", for_what=wanted.role)
-    folder, typed = Path(weights).expanduser(), f"{wanted.flag}:{weights}"
-    here = folder.exists() or weights.startswith(("/", ".", "~"))
-    if here and not (folder / "config.json").is_file():
-        name = wanted.flag.split()[-1]
-        raise BadInput(f"{typed}: expected a folder with config.json and model.safetensors, or a name like {name}:{wanted.example}")
-    source = str(folder) if here else weights
+    source, here = _place(wanted, weights)
     settings = {"use_safetensors": True, "output_loading_info": True, "dtype": torch.float32, **settings}
     said, level = transformers.utils.logging, transformers.utils.logging.get_verbosity()
     said.disable_progress_bar()
@@ -46,16 +41,28 @@ def load_pretrained(wanted: Wanted, weights: str, **settings: object) -> nn.Modu
         kind = getattr(transformers, _class_name(transformers, wanted, source, here))
         model, found = _first(kind.from_pretrained, source, here, settings)
     except _Foreign as error:
-        raise BadInput(f"{typed}: these are weights of {error}, not of {wanted.what}") from None
+        raise BadInput(f"{wanted.flag}:{weights}: these are weights of {error}, not of {wanted.what}") from None
     except Exception as error:  # whatever somebody's folder holds: a broken file and a foreign configuration each raise an error of their own
-        why = " ".join(str(error).split()).partition(". ")[0][:160]
-        raise BadInput(f"{typed}: no {wanted.what} weights there ({why}); give a folder with config.json and model.safetensors") from None
+        raise _nothing_there(wanted, weights, error) from None
     finally:
         said.set_verbosity(level)
     missing = [name for name in found["missing_keys"] if not name.endswith("mask_token")]  # which only pre-training uses
     if missing:
-        raise BadInput(f"{typed}: these are not weights of {wanted.what} ({min(missing)} is missing)")
+        raise BadInput(f"{wanted.flag}:{weights}: these are not weights of {wanted.what} ({min(missing)} is missing)")
     return model.eval().requires_grad_(False)
+
+
+def load_packaged(wanted: Wanted, weights: str, kind: type) -> nn.Module:
+    """A model whose class comes from a package of its own and loads as models of huggingface_hub do.
+
+    Raises:
+        BadInput: there is nothing to load, or it is something else.
+    """
+    source, here = _place(wanted, weights)
+    try:
+        return _first(kind.from_pretrained, source, here, {}).eval().requires_grad_(False)
+    except Exception as error:  # as above
+        raise _nothing_there(wanted, weights, error) from None
 
 
 def weights_hash(model: nn.Module) -> str:
@@ -64,6 +71,23 @@ def weights_hash(model: nn.Module) -> str:
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode() + value.contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _place(wanted: Wanted, weights: str) -> tuple[str, bool]:
+    """Where to load from, and whether that is a folder."""
+    folder = Path(weights).expanduser()
+    here = folder.exists() or weights.startswith(("/", ".", "~"))
+    if here and not (folder / "config.json").is_file():
+        name = wanted.flag.split()[-1]
+        raise BadInput(
+            f"{wanted.flag}:{weights}: expected a folder with config.json and model.safetensors, or a name like {name}:{wanted.example}"
+        )
+    return (str(folder) if here else weights), here
+
+
+def _nothing_there(wanted: Wanted, weights: str, error: Exception) -> BadInput:
+    why = " ".join(str(error).split()).partition(". ")[0][:160]
+    return BadInput(f"{wanted.flag}:{weights}: no {wanted.what} weights there ({why}); give a folder with config.json and model.safetensors")
 
 
 class _Foreign(Exception):
@@ -81,7 +105,7 @@ def _class_name(transformers: object, wanted: Wanted, source: str, here: bool) -
     return wanted.kinds[found]
 
 
-def _first(load: Callable[..., tuple], source: str, offline_only: bool, settings: dict[str, object]) -> tuple:
+def _first(load: Callable[..., object], source: str, offline_only: bool, settings: dict[str, object]) -> object:
     try:
         return load(source, local_files_only=True, **settings)
     except OSError:

@@ -6,13 +6,16 @@ A geometric encoder states its `unit`, `licence`, `hash` and whether it `takes_w
 """
 
 from proxy3d.features.geometric.depth_anything import DepthAnything
+from proxy3d.features.geometric.depth_anything_3 import DepthAnything3
 from proxy3d.features.geometric.depth_pro import DepthPro
+from proxy3d.features.geometric.mapanything import MapAnything
 from proxy3d.features.geometric.sensor_depth import SensorDepth
 from proxy3d.features.geometric.tiny import TinyGeometry
+from proxy3d.features.geometric.vggt import Vggt
 from proxy3d.features.geometric.zoedepth import ZoeDepth
 
 GEOMETRIC = {
     "sensor_depth": SensorDepth,
     "tiny": TinyGeometry,
-    **{kind.name: kind for kind in (DepthAnything, DepthPro, ZoeDepth)},
+    **{kind.name: kind for kind in (DepthAnything, DepthPro, ZoeDepth, Vggt, DepthAnything3, MapAnything)},
 }

@@ -1,23 +1,44 @@
-"""Positions from depth that a network guessed, frame by frame: what such networks do not know is asked for or said."""
+"""Positions from depth that a network guessed: what such networks do not know is asked for or said."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.errors import BadInput
 from proxy3d.features.geometric.sensor_depth import SensorDepth
 from proxy3d.features.grid import Grid
+from proxy3d.geometry import resized_intrinsics
 from proxy3d.points.scale import NOMINAL_DISTANCE_M, predicted_scale
-from proxy3d.values import Clip, Geometry
+from proxy3d.values import Clip, Geometry, check_finite, check_shape
 
 VIEW_DEG = 60.0  # along the longer side, where neither the capture nor the network says how wide the camera sees
 FURTHEST = 20.0  # times the median distance of a frame; what relative depth puts beyond has no position
+
+
+@dataclass(frozen=True)
+class Views:
+    """What a network that sees all frames at once says of them: depth and cameras in one world, on pictures of its own size a x b."""
+
+    depth: Float[Tensor, "T a b"]  # along the optical axis; 0 = none
+    confidence: Float[Tensor, "T a b"]  # positive, more is surer
+    intrinsics_px: Float[Tensor, "T 3 3"]  # of the a x b pictures
+    world_from_camera: Float[Tensor, "T 4 4"]
+    metric: bool
+
+    def __post_init__(self):
+        t, a, b = self.depth.shape
+        check_shape(self, confidence=(t, a, b), intrinsics_px=(t, 3, 3), world_from_camera=(t, 4, 4))
+        check_finite(self, "depth", "confidence", "intrinsics_px", "world_from_camera")
+
+    def take(self, index: Int[Tensor, "n"]) -> Views:
+        """Some of the frames, in the order of the index."""
+        return Views(self.depth[index], self.confidence[index], self.intrinsics_px[index], self.world_from_camera[index], self.metric)
 
 
 def with_poses(clip: Clip) -> Clip:
@@ -60,6 +81,24 @@ def placed(clip: Clip, depth: Float[Tensor, "T a b"], grid: Grid, *, metric: boo
     measured = SensorDepth()(replace(clip, depth_m=full), grid)
     cameras = {"intrinsics_px": clip.intrinsics_px, "world_from_camera": clip.world_from_camera}
     return replace(measured, scale=predicted_scale() if metric else None, **cameras)
+
+
+def placed_by_views(clip: Clip, seen: Views, grid: Grid) -> Geometry:
+    """Positions in the world of the cameras that the network estimated; what the capture itself says of cameras is not used.
+
+    Such networks state confidences without a unit, comparable only inside a clip: the median becomes one half.
+    """
+    height, width = clip.frame.shape[-2:]
+    intrinsics = resized_intrinsics(seen.intrinsics_px, seen.depth.shape[:0:-1], (width, height))
+    geometry = placed(replace(clip, intrinsics_px=intrinsics, world_from_camera=seen.world_from_camera), seen.depth, grid, metric=seen.metric)
+    sure = F.adaptive_avg_pool2d((seen.confidence / (seen.confidence + seen.confidence.median()).clamp_min(1e-9))[:, None], (grid.h, grid.w))
+    return replace(geometry, confidence=geometry.confidence * sure[:, 0])
+
+
+def in_time_order(clip: Clip) -> tuple[Float[Tensor, "T 3 H W"], Int[Tensor, "T"]]:
+    """The frames as they were taken, and where each one of the clip went: networks whose world is the first frame's must not see another first."""
+    order = clip.time_s.argsort(stable=True)
+    return clip.frame[order], order.argsort()
 
 
 def depth_of_nearness(nearness: Float[Tensor, "T a b"]) -> Float[Tensor, "T a b"]:
