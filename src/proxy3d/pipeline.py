@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from proxy3d import scene_file
@@ -21,7 +22,7 @@ from proxy3d.features.grid import grid_for
 from proxy3d.features.masks import MASKS
 from proxy3d.features.named import chosen, known
 from proxy3d.features.semantic import SEMANTIC
-from proxy3d.geometry import compose, rigid
+from proxy3d.geometry import compose, invert, rigid, transform
 from proxy3d.points.lift import lift
 from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
@@ -135,7 +136,8 @@ class Pipeline:
         semantics = self.semantic(clip, grid)
         fine = grid.finer if self.quartered else grid
         geometry = self.geometric(clip, fine)
-        poses, intrinsics = cameras_of(clip, geometry)
+        clip = completed(clip, geometry)
+        poses = clip.world_from_camera if clip.world_from_camera is not None else torch.eye(4).expand(len(clip.frame), 4, 4)
         scale = settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
         upright = world_from_capture(up_direction(geometry, poses), scale.metres_per_unit)
         cameras = upright_cameras(upright, poses, scale.metres_per_unit)
@@ -148,7 +150,7 @@ class Pipeline:
             proxies=self.summarise(points, room, len(clip.frame)),
             scale=scale,
             world_from_camera=cameras,
-            intrinsics_px=intrinsics,
+            intrinsics_px=clip.intrinsics_px if clip.intrinsics_px is not None else torch.eye(3).expand(len(cameras), 3, 3),
             image_size_px=(width, height),
             time_s=clip.time_s,
             frame_name=clip.name,
@@ -200,11 +202,14 @@ def by_hash(named: str, component: object) -> str:
     return f"{named.partition(':')[0]} sha256:{component.hash[:16]}"
 
 
-def cameras_of(clip: Clip, geometry: Geometry) -> tuple[torch.Tensor, torch.Tensor]:
-    """Poses and intrinsics: what the geometry was worked out with, else the clip's, else a camera at the origin that nobody described."""
-    frames = len(clip.frame)
-    poses = next((p for p in (geometry.world_from_camera, clip.world_from_camera) if p is not None), torch.eye(4).expand(frames, 4, 4))
-    return poses, next((k for k in (geometry.intrinsics_px, clip.intrinsics_px) if k is not None), torch.eye(3).expand(frames, 3, 3))
+def completed(clip: Clip, geometry: Geometry) -> Clip:
+    """The clip with the cameras that its geometry was worked out with, and with that geometry as depth, where a network guessed them."""
+    if geometry.world_from_camera is None:
+        return clip
+    frames, h, w, _ = geometry.xyz_world.shape
+    depth = transform(invert(geometry.world_from_camera), geometry.xyz_world.reshape(frames, h * w, 3))[..., 2].view(frames, 1, h, w)
+    depth = F.interpolate(depth * (geometry.confidence > 0)[:, None], clip.frame.shape[-2:], mode="nearest")[:, 0]
+    return replace(clip, intrinsics_px=geometry.intrinsics_px, world_from_camera=geometry.world_from_camera, depth_m=depth)
 
 
 def rotation_of(similarity: torch.Tensor) -> torch.Tensor:

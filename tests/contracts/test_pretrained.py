@@ -14,6 +14,7 @@ import torch
 from capture_writers import seven_scenes
 from cli_world import typed
 from tiny_pretrained import CHECKPOINTS, clip_vision, depth_anything, save_tiny
+from tiny_sam2 import save_tiny_sam2
 
 from proxy3d import scene_file
 from proxy3d.clips.synthetic_room import synthetic_clip
@@ -21,7 +22,7 @@ from proxy3d.errors import BadInput
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.geometric.depth_anything import DepthAnything
 from proxy3d.features.geometric.depth_pro import DepthPro
-from proxy3d.features.geometric.predicted import depth_of_nearness, with_intrinsics, with_poses
+from proxy3d.features.geometric.predicted import Views, depth_of_nearness, with_intrinsics, with_poses
 from proxy3d.features.geometric.sensor_depth import SensorDepth
 from proxy3d.features.geometric.zoedepth import ZoeDepth
 from proxy3d.features.grid import Grid
@@ -29,8 +30,9 @@ from proxy3d.features.picture import as_map, on_grid
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.features.semantic.clip import ClipVision
 from proxy3d.geometry import invert, resized_intrinsics
-from proxy3d.pipeline import Pipeline, geometric_encoder, semantic_encoder
+from proxy3d.pipeline import Pipeline, completed, geometric_encoder, semantic_encoder
 from proxy3d.presets import preset
+from proxy3d.values import Geometry
 
 GRID = Grid(6, 8)
 PACKAGED = ["vggt", "depth_anything_3", "mapanything"]  # not installed here
@@ -352,3 +354,34 @@ def test_a_package_or_weights_that_are_missing_are_one_line(name, clip, packages
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(BadInput, match=f"encoder {name} needs the package {name}, which is not installed: pip install git.https://github.com/"):
         geometric_encoder(f"{name}:somebody/model")()(clip, GRID)
+
+
+def test_masks_follow_guessed_depth(clip, packages, tmp_path):
+    """A film without depth: cameras and depth of one network tell which masks of another are one object."""
+    bare = replace(clip, depth_m=None, world_from_camera=None, intrinsics_px=None)
+    pipeline = Pipeline(preset("tiny", geometric="vggt:somebody/model", masks=f"sam2:{save_tiny_sam2(tmp_path)}"))
+    scene = pipeline.encode_clip(bare)
+    assert scene.encoders["masks"].startswith("sam2 sha256:") and len(scene.proxies) == 16
+    geometry = pipeline.geometric(bare, GRID)
+    depth = completed(bare, geometry).depth_m
+    true = clip.depth_m * 2
+    assert float(((depth - true).abs() < 0.1 * true).float().mean()) > 0.6 and depth.shape == true.shape
+
+
+def test_weights_without_cameras_are_one_line(clip, packages, monkeypatch):
+    said = SimpleNamespace(depth=np.ones((3, 4, 4)), conf=None, intrinsics=None, extrinsics=None, is_metric=0)
+    monkeypatch.setattr(sys.modules["depth_anything_3.api"], "DepthAnything3", network(lambda images: said))
+    with pytest.raises(BadInput, match="depth_anything_3:somebody/model: these weights estimate no cameras"):
+        geometric_encoder("depth_anything_3:somebody/model")()(clip, GRID)
+
+
+def test_geometry_and_views_check_their_cameras():
+    flat, one, eye = torch.zeros(1, 2, 2, 3), torch.ones(1, 2, 2), torch.eye(4)[None]
+    with pytest.raises(ValueError, match=r"Geometry.intrinsics_px: expected \(1, 3, 3\), got \(1, 4, 4\)"):
+        Geometry(flat, one, None, intrinsics_px=eye)
+    with pytest.raises(ValueError, match="Geometry.world_from_camera: holds NaN"):
+        Geometry(flat, one, None, world_from_camera=eye * torch.nan)
+    with pytest.raises(ValueError, match=r"Views.confidence: expected \(1, 2, 2\), got \(1, 2, 3\)"):
+        Views(one, torch.ones(1, 2, 3), torch.eye(3)[None], eye, metric=False)
+    with pytest.raises(ValueError, match="Views.depth: holds NaN"):
+        Views(one * torch.inf, one, torch.eye(3)[None], eye, metric=False)

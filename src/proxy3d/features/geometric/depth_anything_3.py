@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import nn
 
+from proxy3d.errors import BadInput
 from proxy3d.extras import require
 from proxy3d.features.geometric.predicted import Views, in_time_order, placed_by_views
 from proxy3d.features.grid import Grid
@@ -21,13 +22,13 @@ class DepthAnything3:
     """Depth Anything 3 (Lin et al. 2025, arXiv 2511.10647) from its own package: the any-view models, and the nested one, which gives metres."""
 
     weights: str
-    in_metres: bool | None = None  # None = what the weights say of themselves
 
     name = "depth_anything_3"
     takes_weights = True
     kinds = {}  # none of transformers
     example = "depth-anything/DA3-BASE"
     licence = "that of the weights; Small and Base: Apache-2.0, Large, Giant and nested: CC-BY-NC-4.0"
+    unit = "that of the weights"
 
     @cached_property
     def model(self) -> nn.Module:
@@ -48,7 +49,9 @@ class DepthAnything3:
         """
         frame, place = in_time_order(clip)
         said = self.model.inference(list((frame * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()))
-        depth, sure, intrinsics, pose = (torch.as_tensor(getattr(said, field)).float() for field in ("depth", "conf", "intrinsics", "extrinsics"))
-        metric = bool(said.is_metric) if self.in_metres is None else self.in_metres
-        seen = Views(depth, sure, intrinsics, invert(rigid(pose[:, :3, :3], pose[:, :3, 3])), metric)
+        parts = (said.depth, said.conf, said.intrinsics, said.extrinsics)
+        if any(part is None for part in parts):
+            raise BadInput(f"--geometric depth_anything_3:{self.weights}: these weights estimate no cameras; take others, like {self.example}")
+        depth, sure, intrinsics, pose = (torch.as_tensor(part).float() for part in parts)
+        seen = Views(depth, sure, intrinsics, invert(rigid(pose[:, :3, :3], pose[:, :3, 3])), bool(said.is_metric))
         return placed_by_views(clip, seen.take(place), grid)
