@@ -167,7 +167,8 @@ class Pipeline:
             try:
                 points = self.weights.encoder.encode(points, room_from_world)
             except BadInput as error:
-                raise BadInput(f"the weights {self.weights.name} do not go with the semantic encoder {self.preset.semantic}: {error}; --preset tiny needs none") from None
+                role = f"the semantic encoder {self.preset.semantic}"
+                raise BadInput(f"the weights {self.weights.name} do not go with {role}: {error}; --preset tiny needs none") from None
         return self.clusterer(points, self._budget(points), frames)
 
     def _budget(self, points: Points) -> int:
