@@ -11,11 +11,13 @@ from cyclopts import Parameter
 
 from proxy3d.errors import BadInput
 
-# Names only: importing the clusterers to list them would cost --help two seconds. A test compares.
+# Names only: importing what they name to list them would cost --help two seconds. A test compares.
 CLUSTERER_NAMES = (
     "soft_kmeans, set_encoder, grouped_kmeans, agglomerative, density, token_merging, kmeans_feature, kmeans_position, farthest, voxel, uniform, "
     "random_k"
 )
+SEMANTIC_NAMES = "clip, siglip2, dinov2, dinov3, qwen_vl, with :FOLDER or :NAME_ON_THE_HUB of weights"
+GEOMETRIC_NAMES = "depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
 
 
 def whole(kind: type, tokens: Sequence[object]) -> int:
@@ -85,8 +87,8 @@ class SceneFlags:
         int | str | None, Parameter(converter=number_or_auto, help="how many proxies, exactly; or auto:CEILING, as many as needed")
     ] = None
     frames: Annotated[int | None, Parameter(converter=whole, help="how many frames are looked at, spread over the view")] = None
-    semantic: Annotated[str | None, Parameter(help="what a patch looks like: efficientnet_lite0, tiny")] = None
-    geometric: Annotated[str | None, Parameter(help="where a patch is: sensor_depth, tiny")] = None
+    semantic: Annotated[str | None, Parameter(help=f"what a patch looks like: efficientnet_lite0, tiny, or {SEMANTIC_NAMES}")] = None
+    geometric: Annotated[str | None, Parameter(help=f"where a patch is: sensor_depth, tiny, or guessed: {GEOMETRIC_NAMES}")] = None
     masks: Annotated[str | None, Parameter(help="which patches are one object: none, tiny, or sam2:FOLDER with weights of SAM 2")] = None
     clusterer: Annotated[str | None, Parameter(help=f"how points become proxies: {CLUSTERER_NAMES}")] = None
     weights: Annotated[str | None, Parameter(help="name of shipped weights, or a .safetensors file")] = None

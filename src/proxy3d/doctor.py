@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import platform
 from pathlib import Path
 
@@ -33,6 +34,9 @@ OPTIONAL = {
     "shapely": "evaluation",
     "matplotlib": "plots",
     "sklearn": "the clusterer density",
+    "vggt": "the geometric encoder vggt",
+    "depth_anything_3": "the geometric encoder depth_anything_3",
+    "mapanything": "the geometric encoder mapanything",
 }
 
 
@@ -48,9 +52,7 @@ def doctor() -> dict:
     for module, purpose in OPTIONAL.items():
         found = importlib.util.find_spec(module) is not None
         checks.append({"what": purpose, "found": found, "detail": module if found else INSTALL[module]})
-    masks = cached_masks()
-    detail = f"--masks sam2:{masks[0]}" if masks else "none in the cache of transformers: --masks sam2:FOLDER with config.json and model.safetensors"
-    checks.append({"what": "object masks, weights of SAM 2", "found": bool(masks), "detail": detail})
+    checks += own_weights()
     try:
         weights = load_weights()
         detail = f"{weights.name}, sha256 {weights.hash[:16]}"
@@ -61,14 +63,44 @@ def doctor() -> dict:
     return {"ok": all(c["found"] for c in checks if c["what"] in needed), "checks": checks}
 
 
-def cached_masks() -> list[str]:
-    """Names of weights of SAM 2 that the Hugging Face cache of this machine holds."""
+def own_weights() -> list[dict]:
+    """One check for each encoder and mask source that takes weights of one's own: which of the cache of transformers it reads, or what to pass."""
+    from proxy3d.features.geometric import GEOMETRIC
+    from proxy3d.features.masks import MASKS
+    from proxy3d.features.semantic import SEMANTIC
+
+    cached, checks = cached_models(), []
+    for flag, what, registry in (
+        ("semantic", "semantic encoder", SEMANTIC),
+        ("geometric", "depth without a sensor", GEOMETRIC),
+        ("masks", "object masks", MASKS),
+    ):
+        for name, kind in registry.items():
+            if kind.takes_weights and kind.kinds:  # those of a package of their own stand among the packages
+                found = [model for model, model_type in cached.items() if model_type in kind.kinds]
+                detail = f"none in the cache of transformers: --{flag} {name}:FOLDER with config.json and model.safetensors, or {name}:{kind.example}"
+                checks.append(
+                    {"what": f"{what}, weights of {name}", "found": bool(found), "detail": f"--{flag} {name}:{found[0]}" if found else detail}
+                )
+    return checks
+
+
+def cached_models() -> dict[str, str]:
+    """Name -> model_type of everything with safetensors that the Hugging Face cache of this machine holds."""
     try:
         from huggingface_hub.constants import HF_HUB_CACHE
     except ImportError:
-        return []
-    folders = sorted(Path(HF_HUB_CACHE).glob("models--*sam2*"))
-    return [folder.name.removeprefix("models--").replace("--", "/") for folder in folders if any(folder.glob("snapshots/*/model.safetensors"))]
+        return {}
+    found = {}
+    for config in sorted(Path(HF_HUB_CACHE).glob("models--*/snapshots/*/config.json")):
+        name = config.parents[2].name.removeprefix("models--").replace("--", "/")
+        try:
+            facts = json.loads(config.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(facts, dict) and any(config.parent.glob("*.safetensors")):
+            found[name] = facts.get("model_type")
+    return found
 
 
 def _version(name: str) -> str | None:

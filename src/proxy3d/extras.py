@@ -18,6 +18,9 @@ INSTALL = {
     "shapely": 'pip install "proxy3d[evaluation]"',
     "matplotlib": 'pip install "proxy3d[evaluation]"',
     "sklearn": 'pip install "proxy3d[clusterers]"',
+    "vggt": "pip install git+https://github.com/facebookresearch/vggt",
+    "depth_anything_3": "pip install git+https://github.com/ByteDance-Seed/Depth-Anything-3",
+    "mapanything": "pip install git+https://github.com/facebookresearch/map-anything",
     "ray": 'pip install "proxy3d[scale]"',
 }
 
@@ -31,5 +34,6 @@ def require(module: str, *, for_what: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        command = INSTALL.get(module, f"pip install {module}")
-        raise BadInput(f"{for_what} needs the package {module}, which is not installed: {command}") from None
+        package = module.partition(".")[0]
+        command = INSTALL.get(package, f"pip install {package}")
+        raise BadInput(f"{for_what} needs the package {package}, which is not installed: {command}") from None

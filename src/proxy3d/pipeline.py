@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Int
 from PIL import Image
 from torch import Tensor
@@ -20,8 +22,9 @@ from proxy3d.errors import BadInput
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.grid import grid_for
 from proxy3d.features.masks import MASKS
+from proxy3d.features.named import chosen, known
 from proxy3d.features.semantic import SEMANTIC
-from proxy3d.geometry import compose, rigid
+from proxy3d.geometry import compose, invert, rigid, transform
 from proxy3d.points.lift import lift
 from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
@@ -29,7 +32,7 @@ from proxy3d.presets import Preset
 from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
 from proxy3d.proxies.owners import with_owners
-from proxy3d.values import Clip, Points, Preview, Proxies, Scale, Scene
+from proxy3d.values import Clip, Geometry, Points, Preview, Proxies, Scale, Scene
 from proxy3d.weights import Weights, load_weights
 
 PREVIEW_POINTS = 6000
@@ -37,30 +40,19 @@ SCENE_SUFFIX = ".p3d"
 MASKED_CLUSTERER = "grouped_kmeans"  # the one that reads labels
 
 
-def known(registry: dict, name: str, what: str) -> type:
-    """A component by its name.
+def semantic_encoder(named: str) -> Callable[[], object]:
+    """What builds what `--semantic NAME` or NAME:WEIGHTS means."""
+    return chosen(SEMANTIC, named, "--semantic", "semantic encoder")
 
-    Raises:
-        BadInput: lists the names that are known.
-    """
-    if name not in registry:
-        raise BadInput(f"no {what} is called {name!r}; known: {', '.join(sorted(registry))}")
-    return registry[name]
+
+def geometric_encoder(named: str) -> Callable[[], object]:
+    """What builds what `--geometric NAME` or NAME:WEIGHTS means."""
+    return chosen(GEOMETRIC, named, "--geometric", "geometric encoder")
 
 
 def mask_source(named: str) -> object:
-    """What `--masks NAME` or NAME:WEIGHTS means; nothing is loaded yet.
-
-    Raises:
-        BadInput: no such name, or weights where none are taken or none where they are.
-    """
-    name, colon, weights = named.partition(":")
-    kind = known(MASKS, name, "mask source")
-    if kind.takes_weights and not weights:
-        raise BadInput(f"--masks {named}: say which weights, as a folder or a name on the Hugging Face hub, for example {name}:weights/{name}")
-    if colon and not kind.takes_weights:
-        raise BadInput(f"--masks {named}: {name} takes no weights; type --masks {name}")
-    return kind(weights) if colon else kind()
+    """What `--masks NAME` or NAME:WEIGHTS means; nothing is loaded yet."""
+    return chosen(MASKS, named, "--masks", "mask source")()
 
 
 @dataclass(frozen=True)
@@ -75,8 +67,8 @@ class Pipeline:
     preset: Preset
 
     def __post_init__(self):
-        known(SEMANTIC, self.preset.semantic, "semantic encoder")  # wrong names are said before anything is read
-        known(GEOMETRIC, self.preset.geometric, "geometric encoder")
+        semantic_encoder(self.preset.semantic)  # wrong names are said before anything is read
+        geometric_encoder(self.preset.geometric)
         named = self.preset.clusterer
         if named is not None:
             known(CLUSTERERS, named, "clusterer")
@@ -89,11 +81,11 @@ class Pipeline:
 
     @cached_property
     def semantic(self) -> object:
-        return SEMANTIC[self.preset.semantic]()
+        return semantic_encoder(self.preset.semantic)()
 
     @cached_property
     def geometric(self) -> object:
-        return GEOMETRIC[self.preset.geometric]()
+        return geometric_encoder(self.preset.geometric)()
 
     @property
     def masked(self) -> bool:
@@ -147,6 +139,7 @@ class Pipeline:
         semantics = self.semantic(clip, grid)
         fine = grid.finer if self.quartered else grid
         geometry = self.geometric(clip, fine)
+        clip = completed(clip, geometry)
         poses = clip.world_from_camera if clip.world_from_camera is not None else torch.eye(4).expand(len(clip.frame), 4, 4)
         scale = settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
         upright = world_from_capture(up_direction(geometry, poses), scale.metres_per_unit)
@@ -180,7 +173,8 @@ class Pipeline:
             try:
                 points = self.weights.encoder.encode(points, room_from_world)
             except BadInput as error:
-                raise BadInput(f"the weights {self.weights.name} do not go with the semantic encoder {self.preset.semantic}: {error}") from None
+                role = f"the semantic encoder {self.preset.semantic}"
+                raise BadInput(f"the weights {self.weights.name} do not go with {role}: {error}; --preset tiny needs none") from None
         budget = self._budget(points)
         return with_owners(self.clusterer, points, budget, frames) if owners else (self.clusterer(points, budget, frames), None)
 
@@ -198,19 +192,32 @@ class Pipeline:
         return Session(scene, self.weights, self.preset.language_model)
 
     def settings(self) -> dict[str, object]:
-        """The preset with what its Nones meant, and masks by the hash of their weights: where those lie is nobody else's business."""
-        return {**self.preset.__dict__, "masks": self._masks_by_hash(), "clusterer": self.clusterer_name}
-
-    def _masks_by_hash(self) -> str:
-        return f"{self.preset.masks.partition(':')[0]} sha256:{self.masks.hash[:16]}" if self.masked else "none"
+        """The preset with what its Nones meant, and weights of one's own by their hash: where those lie is nobody else's business."""
+        own = [role for role in ("semantic", "geometric") if ":" in getattr(self.preset, role)] + ["masks"] * self.masked
+        hashed = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in own}
+        return {**self.preset.__dict__, **hashed, "clusterer": self.clusterer_name}
 
     def _encoders(self) -> dict[str, str]:
-        parts = {
-            "semantic": f"{self.preset.semantic} sha256:{self.semantic.hash[:16]}",
-            "geometric": f"{self.preset.geometric} sha256:{self.geometric.hash[:16]}",
-            "clusterer": self.clusterer_name,
-        } | ({"masks": self._masks_by_hash()} if self.masked else {})
+        parts = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in ("semantic", "geometric")}
+        parts["clusterer"] = self.clusterer_name
+        if self.masked:
+            parts["masks"] = by_hash(self.preset.masks, self.masks)
         return parts | ({"weights": f"{self.weights.name} sha256:{self.weights.hash[:16]}"} if self.weights else {})
+
+
+def by_hash(named: str, component: object) -> str:
+    """Which component looked at the frames, without the place of its weights."""
+    return f"{named.partition(':')[0]} sha256:{component.hash[:16]}"
+
+
+def completed(clip: Clip, geometry: Geometry) -> Clip:
+    """The clip with the cameras that its geometry was worked out with, and with that geometry as depth, where a network guessed them."""
+    if geometry.world_from_camera is None:
+        return clip
+    frames, h, w, _ = geometry.xyz_world.shape
+    depth = transform(invert(geometry.world_from_camera), geometry.xyz_world.reshape(frames, h * w, 3))[..., 2].view(frames, 1, h, w)
+    depth = F.interpolate(depth * (geometry.confidence > 0)[:, None], clip.frame.shape[-2:], mode="nearest")[:, 0]
+    return replace(clip, intrinsics_px=geometry.intrinsics_px, world_from_camera=geometry.world_from_camera, depth_m=depth)
 
 
 def rotation_of(similarity: torch.Tensor) -> torch.Tensor:

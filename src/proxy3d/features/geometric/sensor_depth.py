@@ -25,6 +25,7 @@ class SensorDepth:
     samples: int = 8  # depth samples per side of a patch of 16 px; a finer grid measures the same pixels, fewer for each patch
     spread: float = 0.10
 
+    takes_weights = False
     licence = "Apache-2.0"
     unit = "metre"
     hash = "none"
@@ -42,8 +43,8 @@ class SensorDepth:
         ]
         if missing:
             raise BadInput(
-                f"this capture has no {' and no '.join(missing)}: 3D positions need depth, poses and intrinsics "
-                "(depth from pictures alone is not built yet); give an RGB-D capture"
+                f"this capture has no {' and no '.join(missing)}: 3D positions need depth, poses and intrinsics; "
+                "give an RGB-D capture, or have depth guessed (--geometric depth_pro:WEIGHTS and others, which still need poses to join frames)"
             )
         # Rays go through the very pixels that were measured: rays through the patch's own lattice would be half a pixel off.
         rows, columns = sampled_pixels(clip.depth_m.shape[1:], grid, self.per_side(grid))

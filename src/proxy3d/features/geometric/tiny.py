@@ -15,6 +15,7 @@ from proxy3d.values import Clip, Geometry
 class TinyGeometry:
     """Every patch at depth 2 in an unknown unit; cameras default to one standing still with a 60 degree view."""
 
+    takes_weights = False
     licence = "Apache-2.0"
     unit = "unknown"
     hash = "none"

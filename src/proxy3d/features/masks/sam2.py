@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from proxy3d.errors import BadInput
-from proxy3d.extras import require
 from proxy3d.features.geometric.sensor_depth import SensorDepth
 from proxy3d.features.grid import Grid
 from proxy3d.features.masks.merge import across_frames
+from proxy3d.features.picture import IMAGENET, shown
+from proxy3d.features.pretrained import Wanted, load_pretrained, weights_hash
 from proxy3d.values import Clip, Masks
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the pictures that all published weights were trained on
 STABLE_WITHIN = 1.0  # logits by which the threshold of a mask is moved to see whether the mask moves with it
-EXAMPLE = "facebook/sam2.1-hiera-tiny"
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,8 @@ class Sam2Masks:
 
     licence = "Apache-2.0, code and published weights"
     takes_weights = True
+    kinds = {"sam2": "Sam2Model", "sam2_video": "Sam2Model"}
+    example = "facebook/sam2.1-hiera-tiny"
 
     @cached_property
     def model(self) -> nn.Module:
@@ -53,16 +51,11 @@ class Sam2Masks:
         Raises:
             BadInput: transformers or the weights are missing, or they are weights of something else.
         """
-        transformers = require("transformers", for_what="the mask source sam2")
-        return loaded(transformers, self.weights).eval().requires_grad_(False)
+        return load_pretrained(Wanted("--masks sam2", "the mask source sam2", "SAM 2", self.example, self.kinds), self.weights)
 
     @cached_property
     def hash(self) -> str:
-        """Of the numbers themselves, so that a folder and a name on the hub agree."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.model.state_dict().items()):
-            digest.update(name.encode() + value.contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_hash(self.model)
 
     @torch.no_grad()
     def __call__(self, clip: Clip, grid: Grid) -> Masks:
@@ -82,8 +75,7 @@ class Sam2Masks:
     def masks_of(self, picture: Float[Tensor, "3 H W"]) -> Bool[Tensor, "M a b"]:
         """All masks of one frame at the model's own, square resolution, best first; the whole picture is stretched to a square."""
         side = self.model.config.prompt_encoder_config.image_size
-        square = F.interpolate(picture[None], (side, side), mode="bilinear", antialias=True, align_corners=False)
-        embedded = self.model.get_image_embeddings((square - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1))
+        embedded = self.model.get_image_embeddings(shown(picture[None], side, side, IMAGENET))
         step = (torch.arange(self.points_per_side) + 0.5) * side / self.points_per_side
         kept = [self._asked(embedded, points) for points in torch.cartesian_prod(step, step).split(self.points_at_once)]
         mask, quality = (torch.cat(column) for column in zip(*kept, strict=True))
@@ -96,41 +88,6 @@ class Sam2Masks:
         logit, quality = said.pred_masks[0].flatten(0, 1), said.iou_scores[0].flatten()
         good = (quality >= self.least_quality) & (stability(logit) >= self.least_stability)
         return logit[good] > 0, quality[good]
-
-
-def loaded(transformers: object, weights: str) -> nn.Module:
-    """The image model of SAM 2 from a folder, from the cache of transformers, or, if it is in neither, from its hub.
-
-    Raises:
-        BadInput: there is nothing to load, or it is something else.
-    """
-    folder = Path(weights).expanduser()
-    here = folder.exists() or weights.startswith(("/", ".", "~"))
-    if here and not (folder / "config.json").is_file():
-        raise BadInput(f"--masks sam2:{weights}: expected a folder with config.json and model.safetensors, or a name like sam2:{EXAMPLE}")
-    said, level = transformers.utils.logging, transformers.utils.logging.get_verbosity()
-    said.disable_progress_bar()
-    said.set_verbosity_error()  # the image part of a video model is meant, so the warning that it is one would only worry
-    try:
-        model, found = _first(transformers.Sam2Model, str(folder) if here else weights, offline_only=here)
-    except Exception as error:  # whatever somebody's folder holds: a broken file and a foreign configuration each raise an error of their own
-        why = " ".join(str(error).split()).partition(". ")[0][:160]
-        raise BadInput(f"--masks sam2:{weights}: no SAM 2 weights there ({why}); give a folder with config.json and model.safetensors") from None
-    finally:
-        said.set_verbosity(level)
-    if found["missing_keys"]:
-        raise BadInput(f"--masks sam2:{weights}: these are not weights of SAM 2 ({min(found['missing_keys'])} is missing)")
-    return model
-
-
-def _first(kind: type, source: str, *, offline_only: bool) -> tuple[nn.Module, dict]:
-    settings = {"use_safetensors": True, "output_loading_info": True, "dtype": torch.float32}  # never a pickle
-    try:
-        return kind.from_pretrained(source, local_files_only=True, **settings)
-    except OSError:
-        if offline_only:
-            raise
-    return kind.from_pretrained(source, **settings)
 
 
 def stability(logit: Float[Tensor, "n a b"]) -> Float[Tensor, "n"]:

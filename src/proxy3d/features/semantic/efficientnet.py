@@ -28,6 +28,7 @@ class EfficientNetLite0(nn.Module):
 
     dim = 432
     detail_dim = 40
+    takes_weights = False
     licence = "code Apache-2.0; the weight package states none (converted from Apache-2.0 TensorFlow weights)"
 
     def __init__(self):

@@ -14,6 +14,7 @@ class TinySemantics(nn.Module):
     """Patch means and deviations of colour, through one seeded random layer."""
 
     dim = 24
+    takes_weights = False
     licence = "Apache-2.0"
     hash = "seeded"
 
