@@ -94,12 +94,13 @@ def changed(row: dict, way: tuple, junk: object) -> dict:
     return row
 
 
-def test_junk_in_any_place_costs_that_row_and_no_other(name, tmp_path):
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_junk_in_any_place_costs_that_row_and_no_other(name, step, tmp_path):
     written = WRITTEN[name]
     text_only = written.file.endswith(("csv", "tsv"))
     for hit in range(5 if name == "llava" else 1):  # whose rows are of five styles
         for way in places(written.rows[hit]):
-            for junk in JUNK if len(way) == 1 else JUNK[::3]:
+            for junk in JUNK[::step] if len(way) == 1 else JUNK[:: 3 * step]:
                 if text_only and (not isinstance(junk, str) or junk == "\ud800"):
                     continue
                 rows = list(written.rows)

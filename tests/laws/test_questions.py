@@ -163,6 +163,7 @@ def test_balancing_evens_out_counts_and_which_option_wins(records):
     assert leaning(kept, "taller") < 0.2 * leaning(records, "taller") and leaning(kept, "nearer") < 0.2 * leaning(records, "nearer")
 
 
+@pytest.mark.slow
 def test_knowing_how_tall_things_usually_are_does_not_help():
     rooms = [random_room(seed) for seed in range(140)]
     vocabulary = Vocabulary.of(rooms)

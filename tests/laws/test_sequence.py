@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,8 @@ from proxy3d.weights import load_weights, save_weights
 
 OURS = Grouping()
 ALL = {g for variant in VARIANTS.values() for g in variant.groupings()}
-EVERY = sorted(ALL | {Grouping(name) for name in CLUSTERERS if name not in ("soft_kmeans", "set_encoder")}, key=lambda g: g.name)
+LEFT_OUT = {"soft_kmeans", "set_encoder"} | ({"density"} if importlib.util.find_spec("sklearn") is None else set())
+EVERY = sorted(ALL | {Grouping(name) for name in CLUSTERERS if name not in LEFT_OUT}, key=lambda g: g.name)
 
 
 @pytest.fixture(scope="module")
