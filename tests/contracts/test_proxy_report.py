@@ -10,7 +10,7 @@ import pytest
 
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.proxy_report import form_summary, quotes, summary
-from proxy3d.evaluation.proxy_tables import AUTO, TRUE_MASKS, plot_proxies, render_proxies
+from proxy3d.evaluation.proxy_tables import AUTO, TRUE_MASKS, plot_proxies, render_clusterer_speed, render_proxies
 
 
 def figure(mean):
@@ -75,3 +75,15 @@ def test_a_result_without_its_figures_is_refused(result, lacking):
     del broken[lacking]
     with pytest.raises(BadInput, match="lacks"):
         render_proxies(broken)
+
+
+def test_the_speed_table_names_every_package_that_took_part():
+    times = {name: {"median_ms": ms, "cpu_ms": ms, "error": 1.0} for name, ms in (("ours", 2.0), ("faiss", 3.04))}
+    sizes = {"1568": {"same_start": times, "own_start": times}}
+    summary_of_speed = {"matmul_fraction": 0.2, "clips": {"points_to_proxies": {"clips_per_s": 250.0}}}
+    settings = {"clusters": 32, "width": 35, "rounds": 10, "threads": 1}
+    found = {"sizes": sizes, "summary": summary_of_speed, "settings": settings, "machine": "a machine", "date": "today"}
+    text = render_clusterer_speed(found)
+    assert "| 1,568 | own | 2.0 ms | 3.0 ms |" in text and "scikit" not in text and "reaches 20% of" in text
+    with pytest.raises(BadInput, match="lacks"):
+        render_clusterer_speed({**found, "sizes": {}})

@@ -83,6 +83,41 @@ def cell(figure: Mapping | None) -> str:
     return f"{100 * figure['mean']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
 
 
+PACKAGES = {
+    "ours": "ours",
+    "sklearn": "scikit-learn KMeans",
+    "sklearn_minibatch": "MiniBatchKMeans",
+    "faiss": "faiss",
+    "fast_pytorch_kmeans": "fast-pytorch-kmeans",
+}
+
+
+def render_clusterer_speed(result: Mapping) -> str:
+    """Markdown of `speed/clusterers.py`: k-means beside other packages by number of points, from the same centres and from their own.
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    try:
+        sizes, settings, summary = result["sizes"], result["settings"], result["summary"]
+        names = [name for name in PACKAGES if name in next(iter(sizes.values()))["same_start"]]
+        lines = [f"| points | start | {' | '.join(PACKAGES[n] for n in names)} |", "|---" * (len(names) + 2) + "|"]
+        for count, kinds in sizes.items():
+            for kind in ("same_start", "own_start"):
+                cells = [f"{kinds[kind][n]['median_ms']:,.1f} ms" for n in names]
+                lines.append(f"| {int(count):,} | {kind.partition('_')[0]} | {' | '.join(cells)} |")
+        clips = summary["clips"]
+        about = (
+            f"{settings['clusters']} clusters of {settings['width']} numbers, {settings['rounds']} rounds, threads for each: {settings['threads']}; medians "
+            f"in turn; from the same start all but MiniBatchKMeans reach the same squared error. A round reaches {summary['matmul_fraction']:.0%} of what "
+            f"one of its two matrix products would allow alone. The points of {clips['points_to_proxies']['clips_per_s']:.0f} clips become proxies in a "
+            f"second. Measured on {result['machine']}, {result['date']}."
+        )
+    except (KeyError, TypeError, StopIteration) as error:
+        raise BadInput(f"clusterer speed: lacks {error}; expected what `python speed/clusterers.py` writes") from None
+    return "\n".join([*lines, "", about])
+
+
 def plot_proxies(result: Mapping) -> str:
     """SVG: recall of large objects by number of proxies, a line per clusterer."""
     clean = [r for r in result["rows"] if not r["noise"] and not r["missing"]]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline
-from proxy3d.evaluation.proxy_tables import plot_proxies, render_proxies
+from proxy3d.evaluation.proxy_tables import plot_proxies, render_clusterer_speed, render_proxies
 
 ANSWERS = {"accuracy": "with proxies", "blind": "blind", "majority": "majority", "oracle": "oracle"}
 BOXES = {"acc_at_025": "Acc@0.25", "random_box_acc_at_025": "random box"}
@@ -215,7 +215,10 @@ BLOCKS: Blocks = {
 DATA_BLOCKS: Blocks = {"spacespan": ("results/spacespan.json", render_spacespan)}
 SCORERS = "results/scorers.json"
 EVALUATION_BLOCKS: Blocks = {"variants": (SCORERS, render_variants), "scorer speed": (SCORERS, render_scorer_speed)}
-PROXIES_BLOCKS: Blocks = {"proxies": ("results/proxies.json", render_proxies)}
+PROXIES_BLOCKS: Blocks = {
+    "proxies": ("results/proxies.json", render_proxies),
+    "clusterer speed": ("results/clusterer_speed.json", render_clusterer_speed),
+}
 HEADLINE_BLOCKS: Blocks = {"headline": ("results/headline.json", render_headline)}
 PAGES: dict[str, Blocks] = {
     "README.md": BLOCKS,
