@@ -108,10 +108,10 @@ def render_clusterer_speed(result: Mapping) -> str:
                 lines.append(f"| {int(count):,} | {kind.partition('_')[0]} | {' | '.join(cells)} |")
         clips = summary["clips"]
         about = (
-            f"{settings['clusters']} clusters of {settings['width']} numbers, {settings['rounds']} rounds, threads for each: {settings['threads']}; medians "
-            f"in turn; from the same start all but MiniBatchKMeans reach the same squared error. A round reaches {summary['matmul_fraction']:.0%} of what "
-            f"one of its two matrix products would allow alone. The points of {clips['points_to_proxies']['clips_per_s']:.0f} clips become proxies in a "
-            f"second. Measured on {result['machine']}, {result['date']}."
+            f"{settings['clusters']} clusters of {settings['width']} numbers, {settings['rounds']} rounds, threads for each: {settings['threads']}; "
+            "medians in turn; from the same start all but MiniBatchKMeans reach the same squared error. A round reaches "
+            f"{summary['matmul_fraction']:.0%} of what one of its two matrix products would allow alone. The points of "
+            f"{clips['points_to_proxies']['clips_per_s']:.0f} clips become proxies in a second. Measured on {result['machine']}, {result['date']}."
         )
     except (KeyError, TypeError, StopIteration) as error:
         raise BadInput(f"clusterer speed: lacks {error}; expected what `python speed/clusterers.py` writes") from None
