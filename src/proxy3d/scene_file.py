@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from proxy3d.errors import BadInput
+from proxy3d.part_file import part_of
 from proxy3d.scene_pack import (
     SEEN_TOTAL,
     feature_codes,
@@ -83,7 +84,7 @@ def save(scene: Scene, path: str | Path, *, form: Form = "float16", force: bool 
     if not path.parent.is_dir():
         raise BadInput(f"{path}: the folder {path.parent} does not exist; make it with mkdir -p {path.parent}")
     data = to_bytes(scene, form)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # same folder, so that the last step is a rename
+    part = part_of(path)
     try:
         with open(part, "wb") as file:
             file.write(data)

@@ -11,12 +11,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from proxy3d.errors import BadInput
+from proxy3d.part_file import part_of
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
     """A safetensors file with its facts as JSON in the header; atomic."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
     save_file(tensors, part, metadata={"facts": json.dumps(facts, sort_keys=True)})
     os.replace(part, path)
 

@@ -136,7 +136,7 @@ def plain_rounds(model, feature, xyz, weight, budget):
     spread = (share_of[..., None] * offset.square()).sum((-1, -2), keepdim=True).sqrt()
     meaning = torch.nn.functional.normalize(feature, dim=-1) @ model.meaning_map.T
     u = torch.cat([meaning, model.log_beta.exp() * offset / spread], -1)
-    seeds = farthest_walk(u.detach(), weight, budget)[0]
+    seeds = farthest_walk(u.detach(), weight, budget)
     centre = u.gather(-2, seeds[..., None].expand(*seeds.shape, u.shape[-1]))
     for number in range(model.rounds):
         square = (u[..., :, None, :] - centre[..., None, :, :]).square().sum(-1)
@@ -197,4 +197,4 @@ def test_seeds_of_one_clip_equal_those_of_the_general_walk():
     for seed in range(5):
         feature, _, weight = cloud(points=300, width=5, seed=seed)
         weight[::7] = 0
-        assert torch.equal(farthest_seeds(feature, weight, 40), farthest_walk(feature, weight, 40)[0])
+        assert torch.equal(farthest_seeds(feature, weight, 40), farthest_walk(feature, weight, 40))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.headline_data import semantic_of
 from proxy3d.evaluation.proxy_forms import form_figures
 from proxy3d.evaluation.proxy_measures import Sensor, Sight, labelled, measure, sight
 from proxy3d.evaluation.proxy_tables import AUTO, OURS, TRUE_MASKS
@@ -24,9 +25,8 @@ from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
 from proxy3d.proxies.owners import Clusterer
-from proxy3d.proxies.pool import pool_hard, prepared
 from proxy3d.training.recipes import TrainingRooms, data_hash, load_rooms, machine
-from proxy3d.values import Points, Proxies
+from proxy3d.values import Points
 from proxy3d.weights import Weights, load_weights
 
 COUNTS = (4, 8, 16, 32, 64, 128)
@@ -63,11 +63,6 @@ class AsNeeded:
     def owners(self, points: Points, ceiling: int) -> Tensor:
         u = self.clusterer.embed(points.feature, points.xyz_world_m, points.weight)
         return self.clusterer.owners(points, proxies_needed(u, points.weight, ceiling))
-
-    def __call__(self, points: Points, budget: int, frames: int) -> Proxies:
-        points, ceiling = prepared(points, budget)
-        owner = self.owners(points, ceiling)
-        return pool_hard(points, owner, int(owner.max()) + 1, frames)
 
 
 def rivals(of: Weights | None) -> list[Rival]:
@@ -111,11 +106,13 @@ def report(
     """
     if not weights:
         raise BadInput("no weights; expected one file per seed, made by `proxy3d train proxies --seed S -o runs/out/proxies-S`")
+    if (kind := load_weights(weights[0]).clusterer_name) != OURS[0]:
+        raise BadInput(f"{weights[0]}: holds a {kind}; expected weights with the default clusterer first")
     started, loaded, quoted = time.monotonic(), [load_weights(name) for name in weights], quotes(others)
-    semantic = loaded[0].facts.get("run", {}).get("settings", {}).get("semantic", "efficientnet_lite0")
+    semantic, hashes = semantic_of(loaded[0]), data_hash(Path(rooms))
     data = load_rooms(Path(rooms) / split, Path(rooms) / ".patches" / semantic, SEMANTIC[semantic]())
     data = TrainingRooms(data.rooms[:limit], data.patches[:limit], data.categories)
-    rows, commits = all_rows(loaded, data, Path(parts) / f"{split}-{len(data.rooms)}")
+    rows, commits = all_rows(loaded, data, Path(parts) / f"{split}-{len(data.rooms)}-{semantic}-{hashes['sha256'][:12]}")
     views = [sight(room, patches, loaded[0].encoder) for room, patches in zip(data.rooms, data.patches, strict=True)]
     forms = form_figures(views, loaded[0].clusterer, 32)
     result = {
@@ -129,12 +126,13 @@ def report(
         "run": {
             "weights": [one.hash for one in loaded],
             "training": [{k: one.facts.get("run", {}).get(k) for k in ("recipe", "seed", "commit", "train_minutes")} for one in loaded],
-            "data": data_hash(Path(rooms)),
+            "data": hashes,
+            "left_out": sorted(set(CLUSTERERS) - {rival.name for rival in rivals(None)}),  # their packages are not installed
             "minutes": (time.monotonic() - started) / 60,
             "commits_of_parts": commits,
             **machine(),
         },
-        "seeds": [one.facts.get("run", {}).get("seed") for one in loaded],
+        "seeds": [one.facts.get("run", {}).get("seed") for one in loaded if one.clusterer_name == OURS[0]],
     }
     write_result(Path(out), result)
     return result
@@ -159,10 +157,12 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms, parts: Path) -> tu
 
 
 def kept_part(file: Path, sensor: Sensor, one: Weights | None, first: Weights, data: TrainingRooms) -> dict:
-    """What `measured_part` gives, from the file where it is there."""
-    if not file.is_file():
+    """What `measured_part` gives, from the file where it is there and holds everybody."""
+    part = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": []}
+    if {row["label"] for row in part["rows"]} != {rival.label for rival in rivals(one)}:
         write_result(file, measured_part(sensor, one, first, data))
-    return json.loads(file.read_text(encoding="utf-8"))
+        part = json.loads(file.read_text(encoding="utf-8"))
+    return part
 
 
 def measured_part(sensor: Sensor, one: Weights | None, first: Weights, data: TrainingRooms) -> dict:

@@ -12,6 +12,7 @@ from proxy3d.errors import BadInput
 from proxy3d.evaluation.answers_file import KeptAnswers
 from proxy3d.evaluation.benchmarks.spacespan import LICENCE, evaluate_rooms, scores
 from proxy3d.evaluation.metrics.answers import VARIANT
+from proxy3d.part_file import part_of
 from proxy3d.pipeline import Pipeline
 from proxy3d.spacespan.record import read_records
 from proxy3d.training.recipes import data_hash, machine
@@ -113,7 +114,7 @@ def asked_how(pipeline: Pipeline) -> dict:
 def write_result(path: Path, result: dict) -> None:
     """JSON with sorted keys and rounded numbers, written whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
     part.write_text(json.dumps(_rounded(result), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, path)
 

@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from proxy3d.proxies.lloyd import lloyd
-from proxy3d.proxies.merge import merged
+from proxy3d.proxies.merge import SPARE, merged
 from proxy3d.proxies.seeds import farthest_seeds, usable_weight
 
 WORTH = 0.12  # what merging two clusters has to cost (`merge.merged`) for both to be kept; chosen on the validation rooms
-SPARE, ROUNDS = 0.5, 3  # clusters to begin with, above the ceiling, as a share of it; rounds of Lloyd before they are merged
+ROUNDS = 3  # of Lloyd, before clusters are merged
 
 
 @torch.no_grad()

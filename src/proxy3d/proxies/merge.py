@@ -9,6 +9,8 @@ from torch import Tensor
 
 from proxy3d.proxies.pool import sums
 
+SPARE = 0.5  # clusters to merge, above those that are wanted, as a share of them
+
 
 @torch.no_grad()
 def merged(
@@ -26,7 +28,8 @@ def merged(
     c = (sums(owner, found, mass[:, None] * u.double()) / sums(owner, found, mass[:, None])).numpy()
     m, n = sums(owner, found, mass[:, None])[:, 0].numpy(), torch.bincount(owner, minlength=found).double().numpy()
     h, group, left = m / n, np.arange(found), found
-    cost = np.square(c[:, None] - c[None]).sum(-1) * np.maximum(h[:, None], h[None])
+    square = torch.cdist(torch.from_numpy(c), torch.from_numpy(c), compute_mode="donot_use_mm_for_euclid_dist").square().numpy()
+    cost = square * np.maximum(h[:, None], h[None])
     cost[np.tril_indices(found)] = np.inf  # a pair stands once, in the row of the earlier
     while left > 1:
         i, j = divmod(int(cost.argmin()), found)

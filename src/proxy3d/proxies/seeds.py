@@ -33,7 +33,7 @@ def farthest_seeds(u: Float[Tensor, "*b L D"], weight: Float[Tensor, "*b L"], co
     so sort the points with `canonical_order` first where their order must not matter. Costs `count` passes over the points.
     """
     if u.device.type != "cpu":
-        return farthest_walk(u, weight, count)[0]
+        return farthest_walk(u, weight, count)
     clips = zip(u.flatten(0, -3), weight.flatten(0, -2), strict=True) if u.ndim > 2 else [(u, weight)]
     seeds = torch.from_numpy(np.stack([_walk_of_one(*clip, count) for clip in clips]))
     return seeds.view(*u.shape[:-2], count)
@@ -64,10 +64,8 @@ def _walk_of_one(u: Tensor, weight: Tensor, count: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def farthest_walk(
-    u: Float[Tensor, "*b L D"], weight: Float[Tensor, "*b L"], count: int, *, errors: bool = False
-) -> tuple[Int[Tensor, "*b K"], Float[Tensor, "*b K"] | None]:
-    """The seeds of `farthest_seeds`, and with `errors` what is left after each: mean squared distance to the nearest seed so far."""
+def farthest_walk(u: Float[Tensor, "*b L D"], weight: Float[Tensor, "*b L"], count: int) -> Int[Tensor, "*b K"]:
+    """The seeds of `farthest_seeds`, on any device."""
     weight = usable_weight(weight)
     strength = pull(weight)
     square = u.square().sum(-1)
@@ -81,18 +79,13 @@ def farthest_walk(
 
     from_mean = distance(weight[..., None, :] @ u)
     seed = from_mean.masked_fill(weight == 0, torch.inf).argmin(-1, keepdim=True)
-    chosen, left = [seed], []
-    for number in range(1, count + 1):
-        if number == count and not errors:
-            break
+    chosen = [seed]
+    for _ in range(count - 1):
         torch.minimum(nearest, distance(u.gather(-2, seed[..., None].expand(*seed.shape, u.shape[-1]))), out=nearest)
         nearest.scatter_(-1, seed, -1.0)  # below every distance: no point is chosen twice, not even among duplicates
-        if errors:
-            left.append((weight * nearest.clamp_min(0.0)).sum(-1))
-        if number < count:
-            seed = torch.mul(nearest, strength, out=here).argmax(-1, keepdim=True)
-            chosen.append(seed)
-    return torch.cat(chosen, -1), torch.stack(left, -1) if errors else None
+        seed = torch.mul(nearest, strength, out=here).argmax(-1, keepdim=True)
+        chosen.append(seed)
+    return torch.cat(chosen, -1)
 
 
 def canonical_order(points: Points) -> Int[Tensor, "L"]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from proxy3d.features.geometric.sensor_depth import SensorDepth, nearer_surface, per_patch, sampled_pixels
 from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import transform
+from proxy3d.part_file import part_of
 from proxy3d.points.lift import lift
 from proxy3d.points.upright import patch_normals, room_from_world, wall_yaw
 from proxy3d.proxies.encoder import Seen
@@ -89,7 +90,7 @@ def cached_patches(folder: Path, cache: Path, semantic: Callable[[Clip, Grid], S
     if not file.exists():
         patches = patches_of_room(folder, semantic)
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
+        part = part_of(file)
         save_file({f.name: getattr(patches, f.name).contiguous() for f in fields(patches)}, part)
         part.replace(file)
     return RoomPatches(**load_file(file))

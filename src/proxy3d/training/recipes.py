@@ -22,6 +22,7 @@ from proxy3d.answers.language_models.llama import LlamaHost
 from proxy3d.answers.model import ReaderSettings, SpatialReader
 from proxy3d.errors import BadInput
 from proxy3d.features.semantic import SEMANTIC
+from proxy3d.part_file import part_of
 from proxy3d.proxies.clusterers import LEARNED, Learned
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.spacespan.make import room_folders
@@ -223,7 +224,7 @@ def finish(out: Path, encoder: ProxyEncoder, clusterer: Learned, reader: Spatial
     round_to_half(*(part for part in (encoder, clusterer, reader) if part is not None))
     weights = out / "weights.safetensors"
     save_weights(weights, encoder=encoder, clusterer=clusterer, reader=reader, facts={"run": card, **facts})
-    part = out / "run.json.part"
+    part = part_of(out / "run.json")
     part.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, out / "run.json")
     return {"weights": str(weights), "run": str(out / "run.json"), "train_minutes": card["train_minutes"]}

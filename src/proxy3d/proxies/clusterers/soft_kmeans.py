@@ -8,13 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from proxy3d.proxies.merge import merged
+from proxy3d.proxies.merge import SPARE, merged
 from proxy3d.proxies.pool import CHUNK, fill_empty, pool_hard, prepared
 from proxy3d.proxies.seeds import farthest_seeds, pull, usable_weight
 from proxy3d.proxies.space import joint_space, projection
 from proxy3d.values import Points, Proxies
-
-SPARE = 0.5  # clusters to begin with, above the number of proxies, as a share of it
 
 
 class SoftKMeans(nn.Module):
