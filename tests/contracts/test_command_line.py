@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -309,8 +310,12 @@ assert not heavy, heavy
     assert done.returncode == 0, done.stderr
     for verb in VERBS:
         assert verb.split()[0] in done.stdout
-    for name in (*SEMANTIC, *GEOMETRIC, *MASKS, *CLUSTERERS):
-        assert name in done.stdout, f"--help does not know {name}"
+    for flag, registry in {"semantic": SEMANTIC, "geometric": GEOMETRIC, "masks": MASKS, "clusterer": CLUSTERERS}.items():
+        lines = re.findall(rf"--{flag} STR(.*?)(?=\n│ [ *]  --|╰)", done.stdout, re.DOTALL)
+        assert lines, f"no verb takes --{flag}"
+        for line in lines:
+            missing = set(registry) - set(re.findall(r"\w+", line.partition(":")[2]))  # whole names: tiny_2 is not tiny
+            assert not missing, f"the help of --{flag} does not know {sorted(missing)}"
 
 
 @pytest.mark.slow

@@ -22,11 +22,12 @@ from proxy3d.errors import BadInput
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.geometric.depth_anything import DepthAnything
 from proxy3d.features.geometric.depth_pro import DepthPro
-from proxy3d.features.geometric.predicted import Views, depth_of_nearness, with_intrinsics, with_poses
+from proxy3d.features.geometric.predicted import Views, depth_of_nearness, placed, with_intrinsics, with_poses
 from proxy3d.features.geometric.sensor_depth import SensorDepth
 from proxy3d.features.geometric.zoedepth import ZoeDepth
 from proxy3d.features.grid import Grid
 from proxy3d.features.picture import as_map, on_grid
+from proxy3d.features.pretrained import weights_hash
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.features.semantic.clip import ClipVision
 from proxy3d.geometry import invert, resized_intrinsics
@@ -209,6 +210,15 @@ def test_nearness_by_hand():
     assert not depth_of_nearness(torch.zeros(1, 2, 2)).any(), "a network that sees nothing gives no positions"
 
 
+def test_a_wall_beside_a_hole_keeps_its_distance(clip):
+    depth = torch.tensor([0.0, 10.0, 0.0, 10.0]).expand(3, 3, 4)  # far coarser than the grid: most patches lie between a hole and a wall
+    ahead = replace(clip, world_from_camera=torch.eye(4).expand(3, 4, 4))
+    geometry = placed(ahead, depth, GRID, metric=True)
+    seen = geometry.confidence > 0
+    assert seen.any() and not seen.all()
+    torch.testing.assert_close(geometry.xyz_world[..., 2][seen], torch.full((int(seen.sum()),), 10.0), atol=0.02, rtol=0)
+
+
 def test_what_the_capture_says_is_left_alone(clip):
     assert with_poses(clip) is clip and with_intrinsics(clip) is clip and with_intrinsics(clip, torch.full((3,), 90.0)) is clip
 
@@ -354,6 +364,82 @@ def test_a_package_or_weights_that_are_missing_are_one_line(name, clip, packages
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(BadInput, match=f"encoder {name} needs the package {name}, which is not installed: pip install git.https://github.com/"):
         geometric_encoder(f"{name}:somebody/model")()(clip, GRID)
+
+
+def hub_network(side=4, extra=False):
+    """A class that really inherits the loading of huggingface_hub."""
+    from huggingface_hub import PyTorchModelHubMixin
+
+    class Dummy(torch.nn.Module, PyTorchModelHubMixin):
+        def __init__(self, gain: float = 1.0):
+            super().__init__()
+            self.layer = torch.nn.Linear(side, side)
+            if extra:
+                self.head = torch.nn.Linear(side, side)
+
+    return Dummy
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_only_their_own_weights_and_no_pickle_are_loaded(name, packages, tmp_path, monkeypatch, capsys):
+    module, kind = {"vggt": ("vggt.models.vggt", "VGGT"), "mapanything": ("mapanything.models", "MapAnything")}.get(
+        name, ("depth_anything_3.api", "DepthAnything3")
+    )
+    folder, one, two = str(tmp_path), hub_network(), hub_network(extra=True)
+    encoder = geometric_encoder(f"{name}:{folder}")
+
+    def saved(wanted, model):
+        model.save_pretrained(folder)
+        monkeypatch.setattr(sys.modules[module], kind, wanted)
+        return model
+
+    model = saved(one, one(gain=2.0))
+    assert encoder().hash == weights_hash(model) and capsys.readouterr().out == ""
+    for wanted, other, why in [
+        (two, one(gain=1.0), "head.bias is missing"),
+        (one, two(gain=1.0), "head.bias is none of its own"),
+        (one, hub_network(side=5)(gain=1.0), "layer.weight has another shape"),
+    ]:
+        saved(wanted, other)
+        with pytest.raises(BadInput, match=rf"^--geometric {name}:{folder}: these are not weights of [\w ]+ \({why}\)$"):
+            _ = encoder().hash
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(BadInput, match="expected a folder with config.json and model.safetensors"):
+        _ = encoder().hash
+
+
+def test_a_pickle_on_the_hub_is_not_opened(packages, tmp_path, monkeypatch):
+    import huggingface_hub
+    from huggingface_hub import hub_mixin
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    model = hub_network()(gain=1.0)
+    model.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+
+    def download(repo_id, filename, **_):
+        if not (tmp_path / filename).exists():
+            raise LocalEntryNotFoundError(f"{repo_id} has no {filename}")
+        return str(tmp_path / filename)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(hub_mixin, "hf_hub_download", download)
+    monkeypatch.setattr(sys.modules["vggt.models.vggt"], "VGGT", type(model))
+    with pytest.raises(BadInput, match=r"vggt:somebody/pickle: no VGGT weights there \(somebody/pickle has no model.safetensors\)"):
+        _ = geometric_encoder("vggt:somebody/pickle")().hash
+
+
+def test_what_depth_anything_3_prints_is_not_part_of_the_answer(clip, packages, monkeypatch, capsys):
+    def inference(images):
+        print("Model Forward Pass Done")
+        return SimpleNamespace(depth=None, conf=None, intrinsics=None, extrinsics=None)
+
+    monkeypatch.setattr(sys.modules["depth_anything_3.api"], "DepthAnything3", network(inference))
+    with pytest.raises(BadInput, match="estimate no cameras"):
+        geometric_encoder("depth_anything_3:somebody/model")()(clip, GRID)
+    assert capsys.readouterr().out == ""
 
 
 def test_masks_follow_guessed_depth(clip, packages, tmp_path):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+import re
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,16 +57,22 @@ def load_pretrained(wanted: Wanted, weights: str, **settings: object) -> nn.Modu
 
 
 def load_packaged(wanted: Wanted, weights: str, kind: type) -> nn.Module:
-    """A model whose class comes from a package of its own and loads as models of huggingface_hub do.
+    """A model whose class comes from a package of its own and loads as models of huggingface_hub do, and never a pickle.
 
     Raises:
         BadInput: there is nothing to load, or it is something else.
     """
-    source, here = _place(wanted, weights)
+    source, here = _place(wanted, weights, needs=("config.json", "model.safetensors"))
+    loader = getattr(kind, "_from_pretrained", None)  # of huggingface_hub's mixin, which left alone takes a pickle and weights of anything
+    strict = {"strict": True} if loader and "strict" in inspect.signature(loader).parameters else {}
     try:
-        return _first(kind.from_pretrained, source, here, {}).eval().requires_grad_(False)
+        with redirect_stdout(sys.stderr):  # they print where they load from
+            if loader and not here:
+                download = require("huggingface_hub", for_what=wanted.role).hf_hub_download
+                _first(download, source, offline_only=False, settings={"filename": "model.safetensors"})
+            return _first(kind.from_pretrained, source, here, strict).eval().requires_grad_(False)
     except Exception as error:  # as above
-        raise _nothing_there(wanted, weights, error) from None
+        raise _mismatch(wanted, weights, error) or _nothing_there(wanted, weights, error) from None
 
 
 def weights_hash(model: nn.Module) -> str:
@@ -73,16 +83,23 @@ def weights_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _place(wanted: Wanted, weights: str) -> tuple[str, bool]:
+def _place(wanted: Wanted, weights: str, needs: tuple[str, ...] = ("config.json",)) -> tuple[str, bool]:
     """Where to load from, and whether that is a folder."""
     folder = Path(weights).expanduser()
     here = folder.exists() or weights.startswith(("/", ".", "~"))
-    if here and not (folder / "config.json").is_file():
+    if here and not all((folder / name).is_file() for name in needs):
         name = wanted.flag.split()[-1]
-        raise BadInput(
-            f"{wanted.flag}:{weights}: expected a folder with config.json and model.safetensors, or a name like {name}:{wanted.example}"
-        )
+        raise BadInput(f"{wanted.flag}:{weights}: expected a folder with config.json and model.safetensors, or a name like {name}:{wanted.example}")
     return (str(folder) if here else weights), here
+
+
+def _mismatch(wanted: Wanted, weights: str, error: Exception) -> BadInput | None:
+    """What torch and safetensors say where names or shapes differ, as one line."""
+    found = re.search(r"""(Missing|Unexpected|size mismatch)(?: key\(s\) in state_dict: "| for )([^",:]+)""", str(error))
+    if found is None:
+        return None
+    what = {"Missing": "is missing", "Unexpected": "is none of its own"}.get(found[1], "has another shape")
+    return BadInput(f"{wanted.flag}:{weights}: these are not weights of {wanted.what} ({found[2]} {what})")
 
 
 def _nothing_there(wanted: Wanted, weights: str, error: Exception) -> BadInput:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,7 +50,8 @@ class DepthAnything3:
             BadInput: no package, no weights, or weights that estimate no cameras.
         """
         frame, place = in_time_order(clip)
-        said = self.model.inference(list((frame * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()))
+        with redirect_stdout(sys.stderr):  # it prints how long it took
+            said = self.model.inference(list((frame * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()))
         parts = (said.depth, said.conf, said.intrinsics, said.extrinsics)
         if any(part is None for part in parts):
             raise BadInput(f"--geometric depth_anything_3:{self.weights}: these weights estimate no cameras; take others, like {self.example}")

@@ -77,7 +77,9 @@ def placed(clip: Clip, depth: Float[Tensor, "T a b"], grid: Grid, *, metric: boo
 
     The networks state no confidence, so it is only how much of a patch is one surface.
     """
-    full = F.interpolate(depth[:, None], clip.frame.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    pair = torch.stack([depth, (depth > 0).to(depth)], 1)
+    full, valid = F.interpolate(pair, clip.frame.shape[-2:], mode="bilinear", align_corners=False).unbind(1)
+    full = torch.where(valid > 0.999, full, 0.0)  # half of a hole and half of a wall is a place where nothing is
     measured = SensorDepth()(replace(clip, depth_m=full), grid)
     cameras = {"intrinsics_px": clip.intrinsics_px, "world_from_camera": clip.world_from_camera}
     return replace(measured, scale=predicted_scale() if metric else None, **cameras)
