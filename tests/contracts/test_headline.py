@@ -6,6 +6,7 @@ import copy
 import json
 import sys
 import xml.etree.ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,20 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cast_rooms import cast_data_set
 from proxy3d.errors import BadInput
-from proxy3d.evaluation import headline
+from proxy3d.evaluation import headline, headline_latency
 from proxy3d.evaluation.headline import StudySettings, main, study
+from proxy3d.evaluation.headline_data import load_study
 from proxy3d.evaluation.headline_latency import WAYS, latency
-from proxy3d.evaluation.headline_merge import merged, summary
-from proxy3d.evaluation.headline_scores import FIGURES, difference, room_figures, row, score
+from proxy3d.evaluation.headline_merge import LATENCY, latency_of, merged, same_makings, summary
+from proxy3d.evaluation.headline_scores import DULL, FIGURES, difference, room_figures, row, score
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline
 from proxy3d.evaluation.headline_variants import VARIANTS, chosen_variants
+from proxy3d.proxies.clusterers.set_encoder import SetEncoder
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import ProxyEncoder
 from proxy3d.spacespan.record import Record
 from proxy3d.training.recipes import RECIPES
-from proxy3d.weights import save_weights
+from proxy3d.weights import load_weights, save_weights
 
 TINY = StudySettings(steps=3, questions=6, layers=2, width=16, heads=2)
 
@@ -97,6 +100,45 @@ def test_missing_rooms_and_weights_end_the_command_with_2(world, tmp_path, capsy
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
+def test_no_steps_no_rounds_and_another_clusterer_are_refused_in_one_line(world, tmp_path, capsys):
+    same, encoder = ["--rooms", str(world / "rooms"), "--weights"], ProxyEncoder(RECIPES["tiny"].encoder)
+    assert main([*same, str(world / "weights.safetensors"), "--work", str(tmp_path), "--steps", "0"]) == 2
+    assert headline_latency.main([*same, str(world / "weights.safetensors"), "--rounds", "0", "-o", str(tmp_path / LATENCY)]) == 2
+    other = tmp_path / "other.safetensors"
+    save_weights(other, encoder=encoder, clusterer=SetEncoder(encoder.settings.out_dim), reader=None, facts={})
+    assert main([*same, str(other), "--work", str(tmp_path)]) == 2
+    steps, rounds, clusterer = capsys.readouterr().err.splitlines()
+    assert steps == "--steps 0: expected at least 1" and rounds == "--rounds 0: expected at least 1"
+    assert str(other) in clusterer and "'set_encoder'; the study needs 'soft_kmeans'" in clusterer
+
+
+@pytest.mark.parametrize(("seed", "other"), [(0, {"rooms": 2}), (0, {"weights": "b"}), (1, {"rooms": 2}), (1, {"study": {"steps": 4}})])
+def test_parts_made_with_other_settings_are_not_put_together(tmp_path, seed, other):
+    made_of = {"study": {"steps": 3}, "weights": "a", "data": "d", "rooms": 4}
+    for name, number, settings in (("blind", 0, made_of), ("dense", seed, {**made_of, **other})):
+        part = {"variant": name, "seed": number, "settings": settings, "tested": {"own": {}}}
+        headline.write_result(headline.part_file(tmp_path, name, number), part)
+    with pytest.raises(BadInput, match=f"dense-{seed} and blind-0 were made with different settings .{next(iter(other))}.") as error:
+        merged(tmp_path, None)
+    assert "\n" not in str(error.value)
+    same_makings(tmp_path, [{"variant": "dense", "seed": n, "settings": {**made_of, "weights": w}} for n, w in enumerate("ab")])
+
+
+def test_times_of_other_weights_are_not_taken(tmp_path):
+    assert latency_of(tmp_path, {"a"}) is None
+    (tmp_path / LATENCY).write_text(json.dumps({"weights": "a"}))
+    assert latency_of(tmp_path, {"a", "b"}) == {"weights": "a"}
+    with pytest.raises(BadInput, match="measured with weights that no finished part was made with"):
+        latency_of(tmp_path, {"b"})
+
+
+def test_rooms_made_anew_are_looked_at_anew(world, tmp_path):
+    weights, data = load_weights(str(world / "weights.safetensors")), load_study(world / "rooms")
+    (tmp_path / "spacespan.json").write_text('{"seed": 1}')
+    folders = [headline.looks_of(tmp_path, weights, d).folder for d in (data, data, replace(data, folder=tmp_path))]
+    assert folders[0] == folders[1] != folders[2]
+
+
 @pytest.fixture
 def invented():
     """A result as a finished study would give it: everything is right in more rooms the more proxies there are."""
@@ -118,6 +160,20 @@ def test_the_summary_is_what_was_measured(invented):
     assert found["p16_of_best"]["vqa"] == pytest.approx(0.75) == found["p16_of_best"]["mean"]
     own = {r["variant"]: r["figures"]["ref_acc_025"]["mean"] for r in invented["rows"] if r["tested"] == "own"}
     assert found["grouping_gain_acc_at_025"]["mean"] == pytest.approx(own["ours_32"] - own["no_grouping"])
+
+
+def test_a_figure_that_no_room_has_is_null():
+    room = {figure: float("nan") for figure in FIGURES} | {f"{figure}_objects": 0 for figure in FIGURES} | {"vqa": 0.5, "vqa_objects": 2}
+    found = summary({("ours", name): [[room, room]] for name in ("p16", "p32")}, None)
+    assert found["p16_of_best"] == {**dict.fromkeys(FIGURES), "vqa": 1.0, "mean": 1.0} and found["nlvr"]["p16"] is None
+
+
+def test_a_study_that_is_not_finished_says_how_many_seeds_its_rows_have(invented):
+    for line in invented["rows"]:
+        line["seeds"] = 1 if line["variant"] in DULL else 3
+    assert "rooms; 3 seeds;" in render_headline(invented)
+    invented["rows"][0]["seeds"] = 2
+    assert "rooms; 2 to 3 seeds;" in render_headline(invented)
 
 
 def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(invented):

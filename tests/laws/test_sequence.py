@@ -26,8 +26,7 @@ from proxy3d.training.loop import run_stage
 from proxy3d.training.patches import patches_of_room
 from proxy3d.training.recipes import RECIPES
 from proxy3d.training.representations import FRAMES, OBJECTS, PATCHES, Grouping, Looks, Representation, lessons
-from proxy3d.training.sequence import STAGES, SequenceObjective, StudyRoom, asked
-from proxy3d.training.sequence import SequenceSettings as Settings
+from proxy3d.training.sequence import STAGES, PackedSettings, SequenceObjective, StudyRoom, asked
 from proxy3d.weights import load_weights, save_weights
 
 OURS = Grouping()
@@ -158,7 +157,7 @@ def test_a_stopped_training_is_the_same_training_and_learns(study, looked, tmp_p
     def objective():
         reader = reader_for(study, layers=2)
         rooms = [StudyRoom(room.room_id, [asked(r, reader) for r in records], torch.full((99,), -1))]
-        return SequenceObjective(reader, rooms, Representation(drawn), looks.load, Settings(rooms=1, questions=6, bf16=False), 3)
+        return SequenceObjective(reader, rooms, Representation(drawn), looks.load, PackedSettings(rooms=1, questions=6, bf16=False), 3)
 
     stage = replace(STAGES[1], steps=6, warmup=1, lr=3e-3)
     whole, first, second = objective(), objective(), objective()
@@ -168,3 +167,17 @@ def test_a_stopped_training_is_the_same_training_and_learns(study, looked, tmp_p
     run_stage(stage, second, tmp_path / "parts", log=lambda line: None)
     assert all(torch.equal(value, second.named_parameters()[name]) for name, value in whole.named_parameters().items())
     assert float(whole.loss(0)[0].detach()) < before
+
+
+@pytest.mark.parametrize(("by", "bridge"), [(OBJECTS, "text"), (OURS.by, "prefix")])
+def test_true_objects_are_read_as_they_are_and_proxies_less_surely(study, looked, by, bridge):
+    room, _, found, records = looked
+    reader = reader_for(study, Grouping(by), bridge=bridge)
+    rooms = [StudyRoom(room.room_id, [asked(r, reader) for r in records[:2]], torch.full((99,), -1))]
+
+    def loss(blur):
+        settings = PackedSettings(rooms=1, blur=blur, bf16=False, weight_names=0.0)
+        objective = SequenceObjective(reader, rooms, Representation((Grouping(by),)), lambda _, grouping: found[grouping], settings, 3)
+        return float(objective.loss(0)[0].detach())
+
+    assert (loss(50.0) == loss(0.0)) == (by == OBJECTS)

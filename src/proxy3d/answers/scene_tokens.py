@@ -19,8 +19,8 @@ POSITIONS = ("place", "hybrid", "none")
 class SceneVectors(nn.Module):
     """The viewer, then each proxy: its meaning and, by `position`, where it is.
 
-    "place": a linear layer on all place numbers (tokens.position). "hybrid": the published way, see `Hybrid`; no extents, and nothing of
-    the first camera. "none": the token does not know where it is.
+    "place": a linear layer on all place numbers (tokens.position). "hybrid": the published way, see `Hybrid`; no extents, and of
+    the first camera only the viewer's token, which comes first whatever the position. "none": the token does not know where it is.
     """
 
     def __init__(self, proxy_dim: int, width: int, position: str):

@@ -1,4 +1,7 @@
-"""The headline study: one small language model trained from nothing, the same rooms, questions, steps and seeds; only what it is shown changes."""
+"""The headline study: one small language model trained from nothing on the same rooms and questions, shown them in different ways.
+
+Between ways to show a room nothing else differs; variants with one thing taken away may skip a stage or change the model.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import torch
 from proxy3d.answers.boxes import merge_votes
 from proxy3d.answers.sequence import SequenceReader, SequenceSettings
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.headline_data import StudyData, load_study
+from proxy3d.evaluation.headline_data import StudyData, load_study, study_weights
 from proxy3d.evaluation.headline_merge import merged
 from proxy3d.evaluation.headline_scores import room_figures, score
 from proxy3d.evaluation.headline_variants import Variant, chosen_variants
@@ -29,7 +32,7 @@ from proxy3d.training.remembered import key_of
 from proxy3d.training.representations import Grouping, Looks, say
 from proxy3d.training.sequence import SequenceObjective, StudyRoom
 from proxy3d.training.threshold import best_least
-from proxy3d.weights import Weights, load_weights
+from proxy3d.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,16 @@ def study(
     Several processes may work in the same folder on different variants; the last one to finish has the whole result.
 
     Raises:
-        BadInput: no rooms, no such weights, an unknown variant, or a part that was made with other settings.
+        BadInput: no rooms, no such weights, no steps, an unknown variant, or a part that was made with other settings.
     """
     if not weights:
         raise BadInput("no weights; expected one file per seed, made by `proxy3d train proxies --seed S -o runs/out/proxies-S`")
-    variants, loaded = chosen_variants(only), [load_weights(name) for name in weights]
+    if settings.steps < 1:
+        raise BadInput(f"--steps {settings.steps}: expected at least 1")
+    variants, loaded = chosen_variants(only), [study_weights(name) for name in weights]
     data = load_study(Path(rooms), limit)
     for seed, one in enumerate(loaded):
-        looks = Looks(Path(work) / "looks" / f"{one.hash[:12]}-{key_of(data.categories)[:8]}")
+        looks = looks_of(Path(work), one, data)
         todo = {name: v for name, v in variants.items() if not part_file(work, name, seed).exists()}
         data.look(looks, one, [g for v in todo.values() for g in v.groupings()]) if todo else None
         for name, variant in variants.items():
@@ -67,6 +72,11 @@ def study(
     result = merged(Path(work), data)
     write_result(Path(out), result)
     return result
+
+
+def looks_of(work: Path, weights: Weights, data: StudyData) -> Looks:
+    """Looks of these weights at these rooms; rooms made anew are looked at anew."""
+    return Looks(work / "looks" / f"{weights.hash[:12]}-{key_of(data.categories, data_hash(data.folder)['sha256'])[:8]}")
 
 
 def part_file(work: Path, name: str, seed: int) -> Path:
@@ -111,7 +121,7 @@ def trained(
     reader = SequenceReader(reader_settings(variant, weights, data, settings), seed=seed)
     rooms = data.asked(reader, "train")
     names, answers = stages(settings.steps)
-    common = sequence.SequenceSettings(rooms=settings.rooms, questions=settings.questions, weight_names=0.5 if variant.names else 0.0)
+    common = sequence.PackedSettings(rooms=settings.rooms, questions=settings.questions, weight_names=0.5 if variant.names else 0.0)
     facts = {}
     for stage, asks in ((names, False), (answers, True)):
         if variant.names or asks:

@@ -22,9 +22,10 @@ from proxy3d.training.patches import cached_patches
 from proxy3d.training.recipes import category_words, found_rooms
 from proxy3d.training.representations import Grouping, Looks, say
 from proxy3d.training.sequence import StudyRoom, asked
-from proxy3d.weights import Weights
+from proxy3d.weights import Weights, load_weights
 
 SPLITS = ("train", "val", "test")
+CLUSTERER = "soft_kmeans"
 EVERY_NUMERAL = " ".join([*"0123456789", ".", "-", ";"])
 
 
@@ -58,6 +59,18 @@ class StudyData:
                 looks.make(room, patches, weights, self.categories, wanted)
                 if number % 100 == 0:
                     say(f"looks: {split} {number}/{len(todo)}")
+
+
+def study_weights(name: str) -> Weights:
+    """Weights of a proxy encoder with learnable k-means, which every row called proxies is grouped by.
+
+    Raises:
+        BadInput: no such weights, or another clusterer was trained in them.
+    """
+    weights = load_weights(name)
+    if weights.clusterer_name != CLUSTERER:
+        raise BadInput(f"the weights {name} were trained with the clusterer {weights.clusterer_name!r}; the study needs {CLUSTERER!r}")
+    return weights
 
 
 def semantic_of(weights: Weights) -> str:

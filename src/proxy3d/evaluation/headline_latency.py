@@ -16,7 +16,7 @@ import torch
 
 from proxy3d.answers.sequence import SequenceReader, SequenceSettings
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.headline_data import semantic_of
+from proxy3d.evaluation.headline_data import semantic_of, study_weights
 from proxy3d.evaluation.headline_merge import LATENCY
 from proxy3d.evaluation.run import write_result
 from proxy3d.features.semantic import SEMANTIC
@@ -28,7 +28,6 @@ from proxy3d.training.lessons import learned_points, lesson_of
 from proxy3d.training.patches import patches_of_clip
 from proxy3d.training.recipes import found_rooms, machine
 from proxy3d.training.representations import PATCHES, Grouping, owners, taken
-from proxy3d.weights import load_weights
 
 QUESTION = "Is there a table?"
 ANSWER = 2  # tokens: "yes" or "no", and the stop; an untrained reader would go on and on
@@ -41,7 +40,7 @@ class Bench:
     """Clips in memory, and everything that looks at them. What a reader has learnt does not change what it costs."""
 
     def __init__(self, rooms: Path, weights: str, clips: int):
-        self.weights = load_weights(weights)
+        self.weights = study_weights(weights)
         self.semantic = SEMANTIC[semantic_of(self.weights)]()
         self.clips = [load_clip(folder)[:2] for folder in found_rooms(Path(rooms))[:clips]]
         dim = Grouping().dim(self.weights, CATEGORIES)
@@ -74,8 +73,10 @@ def latency(rooms: Path, weights: str, *, clips: int = 4, rounds: int = 12) -> d
     """Medians and quartiles of several rounds in which all ways take turns on the same clip, after one that warms up.
 
     Raises:
-        BadInput: no rooms, or no such weights.
+        BadInput: no rooms, no such weights, or no rounds.
     """
+    if rounds < 1:
+        raise BadInput(f"--rounds {rounds}: expected at least 1")
     bench, spent = Bench(rooms, weights, clips), defaultdict(list)
     for number in range(-1, rounds):
         for way in list(WAYS) if number % 2 else list(WAYS)[::-1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +28,16 @@ def merged(work: Path, data: StudyData) -> dict:
     """The result of a study as far as it has gone.
 
     Raises:
-        BadInput: no part is finished, or two were made with different settings.
+        BadInput: no part is finished, two were made with different settings, or a time was taken with weights of none of them.
     """
     found = [json.loads(f.read_text(encoding="utf-8")) for f in sorted(work.glob("*/part.json"))]
     if not found:
         raise BadInput(f"{work}: no finished part; expected {work}/<variant>-<seed>/part.json")
     ids = sorted(next(iter(found[0]["tested"].values())))
     parts: Parts = defaultdict(list)
+    same_makings(work, found)
+    latency = latency_of(work, {p["settings"]["weights"] for p in found})
     for part in sorted(found, key=lambda p: (p["variant"], p["seed"])):
-        if part["settings"]["study"] != found[0]["settings"]["study"] or part["settings"]["data"] != found[0]["settings"]["data"]:
-            raise BadInput(f"{work}: {part['variant']}-{part['seed']} and {found[0]['variant']}-{found[0]['seed']} were made with different settings")
         for label, rooms in part["tested"].items():
             if sorted(rooms) != ids:
                 raise BadInput(f"{work}: {part['variant']}-{part['seed']} was tested on other rooms than {found[0]['variant']}-{found[0]['seed']}")
@@ -45,19 +45,44 @@ def merged(work: Path, data: StudyData) -> dict:
     parts |= dull_rules(data, ids)
     order = [(name, label) for name, variant in VARIANTS.items() for label in variant.tested]
     keys = [k for k in order if k in parts] + [k for k in parts if k not in order]
-    latency = work / LATENCY
     return {
         "benchmark": "headline",
         "split": "test",
         "variant": VARIANT,
         "rooms": len(ids),
         "rows": [row(*key, VARIANTS[key[0]].about if key[0] in VARIANTS else key[0], parts[key]) for key in keys],
-        "summary": summary(parts, json.loads(latency.read_text(encoding="utf-8")) if latency.exists() else None),
-        "latency": json.loads(latency.read_text(encoding="utf-8")) if latency.exists() else None,
+        "summary": summary(parts, latency),
+        "latency": latency,
         "training": {f"{p['variant']}-{p['seed']}": {k: v for k, v in p["run"].items() if k != "loss"} for p in found},
         "settings": found[0]["settings"]["study"],
         "run": {"data": data_hash(data.folder), **machine()},
     }
+
+
+def same_makings(work: Path, found: Sequence[Mapping]) -> None:
+    """Raises BadInput unless all parts share their settings, and those of one seed their weights."""
+    firsts: dict[int, Mapping] = {}
+    for part in found:
+        for first, of_seed in ((found[0], False), (firsts.setdefault(part["seed"], part), True)):
+            ours, theirs = part["settings"], first["settings"]
+            if other := sorted(k for k in ours.keys() | theirs.keys() if (k == "weights") == of_seed and ours.get(k) != theirs.get(k)):
+                pair = f"{part['variant']}-{part['seed']} and {first['variant']}-{first['seed']}"
+                raise BadInput(f"{work}: {pair} were made with different settings ({', '.join(other)}); delete one, or use another --work")
+
+
+def latency_of(work: Path, weights: set[str]) -> dict | None:
+    """What headline_latency measured, if it did.
+
+    Raises:
+        BadInput: it measured other weights.
+    """
+    file = work / LATENCY
+    if not file.exists():
+        return None
+    found = json.loads(file.read_text(encoding="utf-8"))
+    if found["weights"] not in weights:
+        raise BadInput(f"{file}: measured with weights that no finished part was made with; delete it, or measure those of a part")
+    return found
 
 
 def with_nan(room: Mapping[str, float | None]) -> dict[str, float]:
@@ -93,9 +118,8 @@ def summary(parts: Parts, latency: Mapping | None) -> dict:
     }
     rows = {name: row(*key, "", parts[key])["figures"] if key in parts else None for name, key in columns.items()}
     out: dict = {figure: {name: found.get(figure) if found else None for name, found in rows.items()} for figure in FIGURES}
-    counts = [name for name in COUNTS if rows[name]]
-    best = {f: max((rows[n][f]["mean"] for n in counts), default=0.0) for f in FIGURES}
-    out["p16_of_best"] = {f: rows["p16"][f]["mean"] / best[f] if rows["p16"] and best[f] else None for f in FIGURES}
+    best = {f: max((out[f][n]["mean"] for n in COUNTS if out[f][n]), default=0.0) for f in FIGURES}
+    out["p16_of_best"] = {f: out[f]["p16"]["mean"] / best[f] if out[f]["p16"] and best[f] else None for f in FIGURES}
     shares = [v for f, v in out["p16_of_best"].items() if f in ("vqa", "ref_iou", "nlvr") and v is not None and np.isfinite(v)]
     out["p16_of_best"]["mean"] = float(np.mean(shares)) if shares else None
     pair = (parts.get(("ours_32", OWN)), parts.get(("no_grouping", OWN)))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from proxy3d.evaluation.headline_tables import DULL
 from proxy3d.evaluation.metrics.answers import right
 from proxy3d.evaluation.metrics.boxes import aligned_iou, f1_at
 from proxy3d.evaluation.proxy_report import interval
@@ -15,7 +16,6 @@ from proxy3d.spacespan.record import Record
 VQA, NLVR = "vqa", "nlvr"
 REF = ("ref_iou", "ref_acc_025", "ref_acc_050")
 FIGURES = (VQA, *REF, NLVR)
-DULL = ("chance", "majority", "majority of its subject")
 Boxes = Sequence[Sequence[float]]
 
 

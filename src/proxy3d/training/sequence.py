@@ -16,7 +16,7 @@ from proxy3d.training.align import balanced_surprise, blurred
 from proxy3d.training.lessons import Question, RoomLesson, as_question, box_loss, object_target, pointing_target
 from proxy3d.training.loop import Stage
 from proxy3d.training.nouns import name_target, named_things
-from proxy3d.training.representations import Grouping, Representation
+from proxy3d.training.representations import OBJECTS, Grouping, Representation
 
 MEASURED = ("metres", "square_metres")
 FINDS = 4.0  # how much "this word finds these tokens" counts beside "this token is called so"
@@ -29,12 +29,12 @@ STAGES = (
 
 
 @dataclass(frozen=True)
-class SequenceSettings:
+class PackedSettings:
     """What a step looks at, and how its losses weigh."""
 
     rooms: int = 2
     questions: int = 24  # drawn from each room
-    blur: float = 0.8  # most noise on features, in their own standard deviations
+    blur: float = 0.8  # most noise on features, in their own standard deviations; none on those of true objects
     bf16: bool = True
     asks: bool = True  # False: the stage of names alone
     weight_words: float = 1.0
@@ -63,7 +63,7 @@ class SequenceObjective:
         rooms: Sequence[StudyRoom],
         representation: Representation,
         load: Callable[[str, Grouping], RoomLesson],
-        settings: SequenceSettings,
+        settings: PackedSettings,
         seed: int,
     ):
         self.reader, self.rooms, self.representation, self.load = reader, rooms, representation, load
@@ -85,7 +85,8 @@ class SequenceObjective:
                 order = torch.randperm(len(room.questions), generator=generator)[: self.settings.questions].tolist()
                 noise = torch.Generator().manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
                 lesson = self.load(room.room_id, grouping)
-                numbers = self.representation.hidden(blurred(lesson.numbers, self.settings.blur, noise))
+                exact = grouping.by == OBJECTS  # each feature is a category and a colour, to be read as words
+                numbers = self.representation.hidden(lesson.numbers if exact else blurred(lesson.numbers, self.settings.blur, noise))
                 asked = [room.questions[i] for i in order] if self.settings.asks else []
                 for name, value in self.room_loss(replace(lesson, numbers=numbers), asked, room.colour).items():
                     parts[name] = parts.get(name, 0.0) + value / self.settings.rooms
