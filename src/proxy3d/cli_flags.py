@@ -91,7 +91,7 @@ class SceneFlags:
     geometric: Annotated[str | None, Parameter(help=f"where a patch is: sensor_depth, tiny, or guessed: {GEOMETRIC_NAMES}")] = None
     masks: Annotated[str | None, Parameter(help="which patches are one object: none, tiny, or sam2:FOLDER with weights of SAM 2")] = None
     clusterer: Annotated[str | None, Parameter(help=f"how points become proxies: {CLUSTERER_NAMES}")] = None
-    weights: Annotated[str | None, Parameter(help="name of shipped weights, or a .safetensors file")] = None
+    weights: Annotated[str | None, Parameter(help="shipped weights by name, a .safetensors file, a folder, or OWNER/NAME on the hub")] = None
 
     def pipeline(self) -> object:
         from proxy3d.pipeline import Pipeline

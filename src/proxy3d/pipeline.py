@@ -25,10 +25,11 @@ from proxy3d.features.masks import MASKS
 from proxy3d.features.named import chosen, known
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.geometry import compose, invert, rigid, transform
+from proxy3d.hub import folder_of, read_config
 from proxy3d.points.lift import lift
 from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
-from proxy3d.presets import Preset
+from proxy3d.presets import Preset, changed, of_published, published
 from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
 from proxy3d.proxies.owners import with_owners
@@ -74,6 +75,28 @@ class Pipeline:
             known(CLUSTERERS, named, "clusterer")
         if self.masked and mask_source(self.preset.masks) and named not in (None, MASKED_CLUSTERER):
             raise BadInput(f"--masks {self.preset.masks}: the clusterer {named} does not read masks; leave --clusterer out")
+
+    @classmethod
+    def from_pretrained(cls, path_or_hub_id: str | Path, **changes: object) -> Pipeline:
+        """The pipeline that `save_pretrained` wrote: from a folder, else from the hub's cache, else from the hub; `changes` are preset fields.
+
+        Raises:
+            BadInput: nothing there, it is damaged or something else, or it needs other weights that `changes` have to name.
+        """
+        where = str(path_or_hub_id)
+        pipeline = cls(changed(of_published(read_config(folder_of(where)).get("preset"), where), **changes))
+        _ = pipeline.weights  # damage is said now, not at the first clip
+        return pipeline
+
+    def save_pretrained(self, folder: str | Path, *, licence: str | None = None, force: bool = False) -> Path:
+        """Write the learned parts and these settings as a folder that the Hugging Face hub can hold, with a model card.
+
+        Raises:
+            BadInput: nothing learned, files that exist, or a folder that cannot be written.
+        """
+        if self.weights is None:
+            raise BadInput("this preset has no learned parts to save; name some with --weights")
+        return self.weights.save_pretrained(folder, preset=published(self.preset), licence=licence, force=force)
 
     @cached_property
     def weights(self) -> Weights | None:
@@ -195,7 +218,7 @@ class Pipeline:
         """The preset with what its Nones meant, and weights of one's own by their hash: where those lie is nobody else's business."""
         own = [role for role in ("semantic", "geometric") if ":" in getattr(self.preset, role)] + ["masks"] * self.masked
         hashed = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in own}
-        return {**self.preset.__dict__, **hashed, "clusterer": self.clusterer_name}
+        return {**self.preset.__dict__, **hashed, "clusterer": self.clusterer_name, "weights": self.weights.name if self.weights else None}
 
     def _encoders(self) -> dict[str, str]:
         parts = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in ("semantic", "geometric")}

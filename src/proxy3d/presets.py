@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
 from proxy3d.errors import BadInput
 
@@ -40,15 +41,60 @@ def preset(name: str, **changes: object) -> Preset:
     """
     if name not in PRESETS:
         raise BadInput(f"no preset is called {name!r}; known: {', '.join(sorted(PRESETS))}")
+    return changed(PRESETS[name], **changes)
+
+
+def changed(chosen: Preset, **changes: object) -> Preset:
+    """The same preset with some fields changed, as `preset` does.
+
+    Raises:
+        BadInput: a value that cannot be meant.
+    """
     changes = {k: v for k, v in changes.items() if v is not None}
     if "proxies" in changes:
         changes |= counted(changes["proxies"])
-    chosen = replace(PRESETS[name], **changes)
+    return checked(replace(chosen, **changes))
+
+
+def checked(chosen: Preset) -> Preset:
+    """The same preset, if its numbers can be meant.
+
+    Raises:
+        BadInput: too few or too many.
+    """
     for field, least, most in (("frames", 1, 64), ("proxies", 1, 1024)):
         value = getattr(chosen, field)
         if not least <= value <= most:
             raise BadInput(f"--{field} {value}: expected a number from {least} to {most}")
     return chosen
+
+
+def published(chosen: Preset) -> dict[str, object]:
+    """The fields of a preset as a folder of weights states them: the weights are that folder, and nobody learns where others lay."""
+    facts = {**asdict(chosen), "weights": None}
+    for role in ("semantic", "geometric", "masks"):
+        name, colon, weights = facts[role].partition(":")
+        if colon and (weights.startswith(("/", ".", "~")) or Path(weights).expanduser().exists()):
+            facts[role] = name
+    return facts
+
+
+def of_published(facts: object, where: str) -> Preset:
+    """The preset that `published` wrote, with its weights in `where`; None is the laptop's.
+
+    Raises:
+        BadInput: fields that no preset has, or of another kind.
+    """
+    kinds = {f.name: type(f.default) for f in fields(Preset)} | {"clusterer": str | None, "weights": str | None}
+
+    def fits(field: str, value: object) -> bool:
+        return field in kinds and isinstance(value, kinds[field]) and (kinds[field] is bool or not isinstance(value, bool))
+
+    facts = {} if facts is None else facts
+    wrong = sorted(k for k, v in facts.items() if not fits(k, v)) if isinstance(facts, dict) else ["preset"]
+    if wrong:
+        raise BadInput(f"{where}: config.json states a preset that this proxy3d cannot read ({wrong[0][:60]}); update proxy3d, or fetch it again")
+    return checked(replace(Preset(), **{**facts, "weights": where}))
 
 
 def counted(proxies: object) -> dict[str, object]:

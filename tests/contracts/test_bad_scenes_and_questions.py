@@ -7,7 +7,7 @@ MINE = f"{TINY} --weights mine.safetensors"
 
 # What is typed, and what the one line has to say.
 FLAGS = {
-    "unknown verb": ("asc room.p3d hello", "'asc'; known: ask, data, demo, doctor, encode, evaluate, ground, measure, score, train, view"),
+    "unknown verb": ("asc room.p3d hello", "'asc'; known: ask, data, demo, doctor, encode, evaluate, export, ground, measure, score, train, view"),
     "unknown verb of data": ("data bake", "make"),
     "unknown flag": (f"ask plain.p3d hello --prest tiny {TINY}", "Did you mean --preset?"),
     "unknown flag far from all": (f"ask plain.p3d hello --zzz {TINY}", "Known: --axes, --clusterer"),
