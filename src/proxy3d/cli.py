@@ -151,8 +151,15 @@ def export(
 
 
 @app.command
-def doctor(*, json: Json = False) -> None:
+def doctor(
+    *, preset: Annotated[str | None, Parameter(help="what this one needs, and where its settings come from")] = None, json: Json = False
+) -> None:
     """Versions, weights found, and the command that installs what is missing."""
+    if preset is not None:
+        from proxy3d.preset_needs import lines_of, needs_of
+
+        needs = needs_of(preset)
+        return show(needs, json, "\n".join(lines_of(needs)))
     from proxy3d.doctor import doctor as run
 
     result = run()

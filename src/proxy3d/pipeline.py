@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from proxy3d import scene_file
+from proxy3d.answers.language_models import LANGUAGE_MODELS
 from proxy3d.answers.session import Session
 from proxy3d.clips import CaptureOptions, open_capture
 from proxy3d.errors import BadInput
@@ -56,6 +57,12 @@ def mask_source(named: str) -> object:
     return chosen(MASKS, named, "--masks", "mask source")()
 
 
+def unnamed_weights(preset: Preset) -> list[str]:
+    """The flags to type for parts that take weights and have none."""
+    named = [(role, getattr(preset, role), registry) for role, registry in (("semantic", SEMANTIC), ("geometric", GEOMETRIC), ("masks", MASKS))]
+    return [f"--{role} {name}:WEIGHTS" for role, name, registry in named if name in registry and registry[name].takes_weights]
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """From a capture to a scene, and from a scene and a question to an answer.
@@ -68,6 +75,12 @@ class Pipeline:
     preset: Preset
 
     def __post_init__(self):
+        unnamed = unnamed_weights(self.preset)
+        if len(unnamed) > 1:  # one at a time would be a riddle
+            raise BadInput(
+                f"these parts need weights that you name, each a folder or a name on the Hugging Face hub: {' '.join(unnamed)}; "
+                "`proxy3d doctor --preset NAME` says which ones go with a preset, and their licences"
+            )
         semantic_encoder(self.preset.semantic)  # wrong names are said before anything is read
         geometric_encoder(self.preset.geometric)
         named = self.preset.clusterer
@@ -210,8 +223,22 @@ class Pipeline:
             u = space.embed(points.feature, points.xyz_world_m, points.weight)
         return proxies_needed(u, points.weight, self.preset.proxies)
 
+    def check_reader(self) -> None:
+        """Whether somebody is there to answer, asked before minutes are spent on encoding.
+
+        Raises:
+            BadInput: a language model that nobody has connected yet.
+        """
+        named = self.preset.language_model
+        if self.preset.weights is None and named not in LANGUAGE_MODELS:
+            raise BadInput(
+                f"no language model is called {named!r}; known: {', '.join(LANGUAGE_MODELS)}. This preset encodes and shows; "
+                "to ask, pass --weights FILE that hold a reader trained on such scenes"
+            )
+
     def session(self, scene: Scene) -> Session:
         """Something that answers questions about a scene; the language model is loaded at the first question that needs it."""
+        self.check_reader()
         return Session(scene, self.weights, self.preset.language_model)
 
     def settings(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ from proxy3d.errors import BadInput
 
 @dataclass(frozen=True)
 class Preset:
-    """How a capture becomes a scene, and who reads it. Origins: [B] the project's brief, [I] ours (docs/method.md)."""
+    """How a capture becomes a scene, and who reads it. The letters are of ORIGINS below; defaults are the laptop's."""
 
     frames: int = 8  # [B] 4 to 8
     proxies: int = 32  # [B]; with `adaptive` the most there may be
@@ -26,10 +26,50 @@ class Preset:
 AUTO = "auto"
 AUTO_CEILING = 64  # when nobody names one
 
+# Encoders stand here by name alone: nobody should fetch gigabytes, or agree to a licence, by typing the name of a preset.
+PAPER = Preset(
+    frames=32,
+    proxies=450,
+    semantic="qwen_vl",
+    geometric="vggt",
+    masks="sam2",
+    clusterer="grouped_kmeans",
+    weights=None,  # nobody has trained a reader on such scenes yet
+    language_model="qwen2_5_vl_7b",
+)
+
 PRESETS = {
     "laptop": Preset(),
     "brief_16": Preset(frames=4, proxies=16),  # [B] "16 keep more than 90 % of peak"
     "tiny": Preset(frames=4, proxies=16, semantic="tiny", weights=None, language_model="tiny"),
+    "paper_450": PAPER,
+    "paper_700": replace(PAPER, proxies=700),
+    "modern": replace(PAPER, geometric="mapanything", language_model="qwen3_vl_8b"),  # positions in metres, and newer weights
+}
+
+# Where a setting comes from.
+ORIGIN = {
+    "B": "the project's brief",
+    "P": "the paper, first hand",
+    "N": "the paper, through a reading note",
+    "I": "chosen by us",
+}
+_LAPTOP = {
+    **dict.fromkeys(("frames", "proxies", "adaptive", "clusterer"), "B"),
+    **dict.fromkeys(("semantic", "geometric", "masks", "weights", "language_model"), "I"),
+}
+_PAPER = {
+    **dict.fromkeys(("frames", "proxies", "semantic", "geometric", "language_model"), "P"),
+    **dict.fromkeys(("adaptive", "masks", "clusterer"), "N"),
+    "weights": "I",
+}
+ORIGINS: dict[str, dict[str, str]] = {  # of every field of every preset
+    "laptop": _LAPTOP,
+    "brief_16": _LAPTOP,
+    "tiny": _LAPTOP,
+    "paper_450": _PAPER,
+    "paper_700": _PAPER,
+    "modern": {**_PAPER, "semantic": "I", "geometric": "I", "language_model": "I"},
 }
 
 

@@ -60,6 +60,7 @@ def ask(where: str | Path, question: str, pipeline: Pipeline, options: CaptureOp
     Raises:
         BadInput: no usable scene or capture, or no usable question.
     """
+    pipeline.check_reader()
     scene, load, encoded = load_or_encode(pipeline, where, options)
     check_fit(scene, pipeline)
     session = pipeline.session(scene)
@@ -84,6 +85,7 @@ def ground(where: str | Path, phrase: str, pipeline: Pipeline, options: CaptureO
     Raises:
         BadInput: no usable scene or capture, or no usable phrase.
     """
+    pipeline.check_reader()
     scene, load, encoded = load_or_encode(pipeline, where, options)
     check_fit(scene, pipeline)
     session = pipeline.session(scene)
@@ -143,6 +145,8 @@ def view(
 
     page = Path(out) if out is not None else Path(Path(where).resolve().name).with_suffix(".html")
     check_place(page, force=force)
+    if questions:
+        pipeline.check_reader()
     scene, _, _ = load_or_encode(pipeline, where, options, preview=True)
     answers: list[tuple[str, Answer]] = []
     if questions:
