@@ -12,6 +12,7 @@ from proxy3d.extras import INSTALL
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.masks import MASKS
 from proxy3d.features.semantic import SEMANTIC
+from proxy3d.preset_plan import plan, plan_lines
 from proxy3d.presets import ORIGIN, ORIGINS, Preset, preset
 from proxy3d.proxies.clusterers import GroupedKMeans
 from proxy3d.weights import load_weights
@@ -39,7 +40,7 @@ GRIDS = {"paper_450": "16 x 21", "paper_700": "32 x 42", "modern": "16 x 21"}
 
 
 def needs_of(name: str) -> dict:
-    """`{"preset", "ok", "fields", "besides", "needs"}`: settings with their origin, and what each part needs, found or not.
+    """`{"preset", "ok", "fields", "besides", "needs", "plan"}`: settings with their origin, needs, found or not, and sizes for 640 x 480.
 
     Raises:
         BadInput: unknown preset.
@@ -49,7 +50,8 @@ def needs_of(name: str) -> dict:
     besides = [dict(zip(("what", "value", "origin", "here"), row, strict=True)) for row in besides_of(name)]
     needs = [part_need(chosen, role) for role in ROLES if getattr(chosen, role) != "none"]
     needs.append(learned_need(chosen) if chosen.weights else language_need(chosen.language_model))
-    return {"preset": name, "ok": all(need["found"] for need in needs), "fields": fields, "besides": besides, "needs": needs}
+    sizes = [asdict(stage) for stage in plan(chosen)]
+    return {"preset": name, "ok": all(need["found"] for need in needs), "fields": fields, "besides": besides, "needs": needs, "plan": sizes}
 
 
 def besides_of(name: str) -> tuple[tuple[str, str, str, str], ...]:
@@ -104,4 +106,4 @@ def lines_of(found: dict) -> list[str]:
     for need in found["needs"]:
         lines.append(f"{'ok     ' if need['found'] else 'missing'} {need['part']} {need['name']}, licence: {need['licence']}")
         lines += [f"          {what}" for what in (*need["install"], need["pass"], need["page"]) if what]
-    return lines
+    return [*lines, "values between stages, for pictures of 640 x 480; what the networks take comes on top:", *plan_lines(found["plan"])]

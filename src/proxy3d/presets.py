@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from proxy3d.errors import BadInput
+from proxy3d.hub import is_hub_name
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Preset:
     language_model: str = "smollm2"  # [I]; only read when `weights` is None
 
 
+ROLES = ("semantic", "geometric", "masks")  # fields that say NAME, or NAME:WEIGHTS
 AUTO = "auto"
 AUTO_CEILING = 64  # when nobody names one
 
@@ -112,9 +114,9 @@ def checked(chosen: Preset) -> Preset:
 def published(chosen: Preset) -> dict[str, object]:
     """The fields of a preset as a folder of weights states them: the weights are that folder, and nobody learns where others lay."""
     facts = {**asdict(chosen), "weights": None}
-    for role in ("semantic", "geometric", "masks"):
+    for role in ROLES:
         name, colon, weights = facts[role].partition(":")
-        if colon and (weights.startswith(("/", ".", "~")) or Path(weights).expanduser().exists()):
+        if colon and (not is_hub_name(weights) or Path(weights).exists()):
             facts[role] = name
     return facts
 
@@ -128,6 +130,8 @@ def of_published(facts: object, where: str) -> Preset:
     kinds = {f.name: type(f.default) for f in fields(Preset)} | {"clusterer": str | None, "weights": str | None}
 
     def fits(field: str, value: object) -> bool:
+        if field in ROLES and isinstance(value, str) and ":" in value:
+            return is_hub_name(value.partition(":")[2])  # never a place on this disk that somebody else thought of
         return field in kinds and isinstance(value, kinds[field]) and (kinds[field] is bool or not isinstance(value, bool))
 
     facts = {} if facts is None else facts

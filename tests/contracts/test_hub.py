@@ -159,7 +159,10 @@ def test_a_damaged_or_foreign_folder_is_one_line(what, folder, capsys):
     assert back.status == 2 and back.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("preset", [{"colour": "red"}, {"frames": "8"}, {"frames": True}, {"adaptive": 1}, {"semantic": None}, [], "laptop"])
+STRANGE = [{"colour": "red"}, {"frames": "8"}, {"frames": True}, {"adaptive": 1}, {"semantic": None}, {"semantic": "clip:/etc"}, [], "laptop"]
+
+
+@pytest.mark.parametrize("preset", STRANGE)
 def test_a_preset_that_cannot_be_meant_is_one_line(preset, folder):
     edited(preset=preset)(folder)
     with pytest.raises(BadInput, match="config.json states a preset that this proxy3d cannot read"):
@@ -255,6 +258,19 @@ def test_what_is_nowhere_says_how_far_the_search_came(cache, made, monkeypatch):
     assert asked == [True, False]
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(BadInput, match="needs the package huggingface_hub, which is not installed: pip install huggingface_hub"):
+        load_weights(NAME)
+
+
+@pytest.mark.parametrize("kind, said", [("RepositoryNotFoundError", "shows no such model to you"), ("RevisionNotFoundError", "not this revision")])
+def test_what_the_hub_itself_says_is_passed_on(kind, said, cache, monkeypatch):
+    import huggingface_hub
+
+    def refused(**_):
+        raise getattr(huggingface_hub.errors, kind).__new__(getattr(huggingface_hub.errors, kind))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refused)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(BadInput, match=said):
         load_weights(NAME)
 
 

@@ -6,8 +6,9 @@ import json
 from dataclasses import fields
 
 import pytest
+import torch
 from capture_writers import seven_scenes
-from cli_world import typed
+from cli_world import typed, untrained_weights
 
 from proxy3d import preset_needs, scene_file
 from proxy3d.answers.language_models import LANGUAGE_MODELS
@@ -15,7 +16,9 @@ from proxy3d.cli_flags import PRESET_NAMES
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
 from proxy3d.pipeline import Pipeline
-from proxy3d.presets import ORIGIN, ORIGINS, PRESETS, Preset
+from proxy3d.points.lift import lift
+from proxy3d.preset_plan import plan
+from proxy3d.presets import ORIGIN, ORIGINS, PRESETS, Preset, preset
 from proxy3d.proxies.clusterers import CLUSTERERS
 
 LARGE = ("paper_450", "paper_700", "modern")
@@ -67,13 +70,16 @@ def test_the_paper_is_what_method_md_says():
     assert CLUSTERERS[paper.clusterer]().floor == 2 and not paper.adaptive
 
 
-@pytest.mark.parametrize("name", LARGE)
-def test_a_large_preset_encodes_with_parts_that_are_here_and_does_not_pretend_to_answer(name, room, capsys, tmp_path, monkeypatch, no_network):
-    made = typed(capsys, f"encode {room} -o {tmp_path}/a.p3d --preset {name} {WITHOUT} --json")
-    assert made.status == 0 and json.loads(made.out)["proxies"] == PRESETS[name].proxies
+def test_a_large_preset_encodes_with_parts_that_are_here(room, capsys, tmp_path, no_network):
+    made = typed(capsys, f"encode {room} -o {tmp_path}/a.p3d --preset paper_700 {WITHOUT} --json")
+    assert made.status == 0 and json.loads(made.out)["proxies"] == 700
     assert scene_file.load(tmp_path / "a.p3d").encoders["clusterer"] == "grouped_kmeans"
-    assert typed(capsys, f"view {tmp_path}/a.p3d -o {tmp_path}/a.html --preset {name} {WITHOUT}").status == 0
-    monkeypatch.setattr("proxy3d.pipeline.open_capture", None)  # whoever cannot answer says so before reading
+    assert typed(capsys, f"view {tmp_path}/a.p3d -o {tmp_path}/a.html --preset paper_700 {WITHOUT}").status == 0
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_preset_that_cannot_answer_says_so_before_it_reads(name, room, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("proxy3d.pipeline.open_capture", None)
     for verb in ('ask {} "How many?"', 'ground {} "a chair"', f'view {{}} -o {tmp_path}/b.html --ask "How many?"'):
         back = typed(capsys, f"{verb.format(room)} --preset {name} {WITHOUT}")
         assert back.status == 2 and back.err.count("\n") == 1
@@ -84,7 +90,7 @@ def test_a_large_preset_encodes_with_parts_that_are_here_and_does_not_pretend_to
 def test_doctor_says_what_a_preset_needs_and_where_its_settings_come_from(name, capsys, no_network):
     back = typed(capsys, f"doctor --preset {name} --json")
     found = json.loads(back.out)
-    assert back.status == 0 and set(found) == {"preset", "ok", "fields", "besides", "needs"}
+    assert back.status == 0 and set(found) == {"preset", "ok", "fields", "besides", "needs", "plan"}
     assert [row["field"] for row in found["fields"]] == [f.name for f in fields(Preset)]
     for need in found["needs"]:
         assert set(need) == {"part", "name", "found", "install", "pass", "licence", "page"} and need["licence"]
@@ -96,7 +102,7 @@ def test_doctor_says_what_a_preset_needs_and_where_its_settings_come_from(name, 
         assert parts["semantic"]["pass"] == f"--semantic qwen_vl:FOLDER or --semantic qwen_vl:{model}"
         assert parts["semantic"]["page"] == parts["language_model"]["page"] == f"https://huggingface.co/{model}"
         assert parts["geometric"]["install"] == [preset_needs.INSTALL[PRESETS[name].geometric]]
-    people = typed(capsys, f"doctor --preset {name}").out
+    people = "\n".join(preset_needs.lines_of(found)) + "\n"
     for row in found["fields"]:
         assert f"  {row['field']:20} [{row['origin']}] {row['value']}\n" in people
 
@@ -111,6 +117,43 @@ def test_doctor_finds_what_the_cache_holds(no_network):
         parts = {need["part"]: need for need in preset_needs.needs_of(name)["needs"]}
         assert parts["semantic"]["found"] is has_its_eyes
         assert parts["masks"]["pass"] == "--masks sam2:facebook/sam2.1-hiera-large" and parts["masks"]["found"]
+
+
+# ---- sizes ----
+
+
+def held(value):
+    """Bytes of the tensors of a value."""
+    return sum(t.nbytes for t in vars(value).values() if isinstance(t, torch.Tensor))
+
+
+@pytest.mark.parametrize("changes", [{}, {"weights": True}, {"masks": "tiny", "proxies": 9}, {"frames": 3, "proxies": 1000, "clusterer": "uniform"}])
+def test_what_is_planned_is_what_is_held(changes, tmp_path, monkeypatch):
+    changes = {**changes, "weights": str(untrained_weights(tmp_path / "w.safetensors", 0, reader=False))} if "weights" in changes else changes
+    pipeline, seen = Pipeline(preset("tiny", geometric="tiny", **changes)), {}
+    clip = synthetic_clip(seed=0, frames=pipeline.preset.frames, size_px=(64, 48))[0]
+
+    def lifted(clip, semantics, geometry, *more, **named):
+        points, kept = lift(clip, semantics, geometry, *more, min_confidence=-1, **named)
+        seen.update(pictures=clip.frame.nbytes, features=held(semantics), positions=geometry.xyz_world.nbytes + geometry.confidence.nbytes)
+        seen["points"] = held(points)
+        return points, kept
+
+    monkeypatch.setattr("proxy3d.pipeline.lift", lifted)
+    seen["proxies"] = held(pipeline.encode_clip(clip).proxies)
+    planned = {stage.stage: stage for stage in plan(pipeline.preset, width_px=64, height_px=48)}
+    assert {name: planned[name].bytes for name in seen} == seen
+
+
+def test_the_plan_of_the_paper_is_that_of_method_md():
+    stages = {stage.stage: stage for stage in plan(PRESETS["paper_700"])}
+    assert stages["features in a scene file, float16"].bytes == 700 * 3584 * 2  # 5.0 MB
+    assert (stages["points"].tokens, stages["proxies"].tokens) == (1 + 32 * 12 * 16, 701)
+
+
+def test_a_width_that_only_weights_know_is_one_line():
+    with pytest.raises(BadInput, match="--semantic clip:x: how wide its features are is known only to its weights"):
+        plan(preset("tiny", semantic="clip:x"))
 
 
 def test_a_language_model_leaves_the_list_once_it_is_connected():
