@@ -20,6 +20,7 @@ _WHERE = {
     "PRESETS": "presets",
     "Pipeline": "pipeline",
     "Preset": "presets",
+    "Weights": "weights",
     "load": "scene_file",
     "save": "scene_file",
 }

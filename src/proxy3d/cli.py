@@ -135,8 +135,31 @@ def train(
 
 
 @app.command
-def doctor(*, json: Json = False) -> None:
+def export(
+    *,
+    out: Annotated[str, Parameter(name=["-o", "--out"])],
+    licence: Annotated[str | None, Parameter(help="of these weights, as the hub writes it; without it unknown, or that of shipped ones")] = None,
+    force: Force = False,
+    json: Json = False,
+    scene: SceneFlags = DEFAULT_SCENE,
+) -> None:
+    """Write learned parts and settings as a folder with a model card, as the Hugging Face hub keeps them; `--weights` reads it back."""
+    from proxy3d.verbs import export as run
+
+    result = run(out, scene.pipeline(), licence=licence, force=force)
+    show(result, json, f"{result['folder']}: {', '.join(result['files'])}; read back with --weights {result['folder']}")
+
+
+@app.command
+def doctor(
+    *, preset: Annotated[str | None, Parameter(help="what this one needs, and where its settings come from")] = None, json: Json = False
+) -> None:
     """Versions, weights found, and the command that installs what is missing."""
+    if preset is not None:
+        from proxy3d.preset_needs import lines_of, needs_of
+
+        needs = needs_of(preset)
+        return show(needs, json, "\n".join(lines_of(needs)))
     from proxy3d.doctor import doctor as run
 
     result = run()
@@ -335,6 +358,7 @@ TYPED = {  # what a verb looks like when it is typed in full
     "ground": 'proxy3d ground room.p3d "the chair"',
     "measure": "proxy3d measure room.p3d distance chair table",
     "view": "proxy3d view room.p3d -o room.html",
+    "export": "proxy3d export --weights runs/out/first/weights.safetensors -o my_weights",
     "score": "proxy3d score scanqa --annotations FOLDER --predictions answers.json --variant all",
     "data check-rooms": "proxy3d data check-rooms data/rooms",
     "data report": "proxy3d data report data/rooms -o results/spacespan.json",

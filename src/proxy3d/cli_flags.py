@@ -16,6 +16,7 @@ CLUSTERER_NAMES = (
     "soft_kmeans, set_encoder, grouped_kmeans, agglomerative, density, token_merging, kmeans_feature, kmeans_position, farthest, voxel, uniform, "
     "random_k"
 )
+PRESET_NAMES = "laptop, brief_16, tiny; paper_450, paper_700, modern need weights of your own"
 SEMANTIC_NAMES = "clip, siglip2, dinov2, dinov3, qwen_vl, with :FOLDER or :NAME_ON_THE_HUB of weights"
 GEOMETRIC_NAMES = "depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
 
@@ -82,7 +83,7 @@ class CaptureFlags:
 class SceneFlags:
     """How a capture becomes a scene. Only needed to change a preset."""
 
-    preset: Annotated[str, Parameter(help="named settings: laptop, brief_16, tiny")] = "laptop"
+    preset: Annotated[str, Parameter(help=f"named settings: {PRESET_NAMES}")] = "laptop"
     proxies: Annotated[
         int | str | None, Parameter(converter=number_or_auto, help="how many proxies, exactly; or auto:CEILING, as many as needed")
     ] = None
@@ -91,7 +92,7 @@ class SceneFlags:
     geometric: Annotated[str | None, Parameter(help=f"where a patch is: sensor_depth, tiny, or guessed: {GEOMETRIC_NAMES}")] = None
     masks: Annotated[str | None, Parameter(help="which patches are one object: none, tiny, or sam2:FOLDER with weights of SAM 2")] = None
     clusterer: Annotated[str | None, Parameter(help=f"how points become proxies: {CLUSTERER_NAMES}")] = None
-    weights: Annotated[str | None, Parameter(help="name of shipped weights, or a .safetensors file")] = None
+    weights: Annotated[str | None, Parameter(help="shipped weights by name, a .safetensors file, a folder, or OWNER/NAME on the hub")] = None
 
     def pipeline(self) -> object:
         from proxy3d.pipeline import Pipeline

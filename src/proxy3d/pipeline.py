@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from proxy3d import scene_file
+from proxy3d.answers.language_models import LANGUAGE_MODELS
 from proxy3d.answers.session import Session
 from proxy3d.clips import CaptureOptions, open_capture
 from proxy3d.errors import BadInput
@@ -25,10 +26,11 @@ from proxy3d.features.masks import MASKS
 from proxy3d.features.named import chosen, known
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.geometry import compose, invert, rigid, transform
+from proxy3d.hub import folder_of, read_config
 from proxy3d.points.lift import lift
 from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
-from proxy3d.presets import Preset
+from proxy3d.presets import Preset, changed, of_published, published
 from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
 from proxy3d.proxies.owners import with_owners
@@ -55,6 +57,12 @@ def mask_source(named: str) -> object:
     return chosen(MASKS, named, "--masks", "mask source")()
 
 
+def unnamed_weights(preset: Preset) -> list[str]:
+    """The flags to type for parts that take weights and have none."""
+    named = [(role, getattr(preset, role), registry) for role, registry in (("semantic", SEMANTIC), ("geometric", GEOMETRIC), ("masks", MASKS))]
+    return [f"--{role} {name}:WEIGHTS" for role, name, registry in named if name in registry and registry[name].takes_weights]
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """From a capture to a scene, and from a scene and a question to an answer.
@@ -67,6 +75,12 @@ class Pipeline:
     preset: Preset
 
     def __post_init__(self):
+        unnamed = unnamed_weights(self.preset)
+        if len(unnamed) > 1:  # one at a time would be a riddle
+            raise BadInput(
+                f"these parts need weights that you name, each a folder or a name on the Hugging Face hub: {' '.join(unnamed)}; "
+                "`proxy3d doctor --preset NAME` says which ones go with a preset, and their licences"
+            )
         semantic_encoder(self.preset.semantic)  # wrong names are said before anything is read
         geometric_encoder(self.preset.geometric)
         named = self.preset.clusterer
@@ -74,6 +88,28 @@ class Pipeline:
             known(CLUSTERERS, named, "clusterer")
         if self.masked and mask_source(self.preset.masks) and named not in (None, MASKED_CLUSTERER):
             raise BadInput(f"--masks {self.preset.masks}: the clusterer {named} does not read masks; leave --clusterer out")
+
+    @classmethod
+    def from_pretrained(cls, path_or_hub_id: str | Path, **changes: object) -> Pipeline:
+        """The pipeline that `save_pretrained` wrote: from a folder, else from the hub's cache, else from the hub; `changes` are preset fields.
+
+        Raises:
+            BadInput: nothing there, it is damaged or something else, or it needs other weights that `changes` have to name.
+        """
+        where = str(path_or_hub_id)
+        pipeline = cls(changed(of_published(read_config(folder_of(where)).get("preset"), where), **changes))
+        _ = pipeline.weights  # damage is said now, not at the first clip
+        return pipeline
+
+    def save_pretrained(self, folder: str | Path, *, licence: str | None = None, force: bool = False) -> Path:
+        """Write the learned parts and these settings as a folder that the Hugging Face hub can hold, with a model card.
+
+        Raises:
+            BadInput: nothing learned, files that exist, or a folder that cannot be written.
+        """
+        if self.weights is None:
+            raise BadInput("this preset has no learned parts to save; name some with --weights")
+        return self.weights.save_pretrained(folder, preset=published(self.preset), licence=licence, force=force)
 
     @cached_property
     def weights(self) -> Weights | None:
@@ -187,15 +223,29 @@ class Pipeline:
             u = space.embed(points.feature, points.xyz_world_m, points.weight)
         return proxies_needed(u, points.weight, self.preset.proxies)
 
+    def check_reader(self) -> None:
+        """Whether somebody is there to answer, asked before minutes are spent on encoding.
+
+        Raises:
+            BadInput: a language model that nobody has connected yet.
+        """
+        named = self.preset.language_model
+        if self.preset.weights is None and named not in LANGUAGE_MODELS:
+            raise BadInput(
+                f"no language model is called {named!r}; known: {', '.join(LANGUAGE_MODELS)}. This preset encodes and shows; "
+                "to ask, pass --weights FILE that hold a reader trained on such scenes"
+            )
+
     def session(self, scene: Scene) -> Session:
         """Something that answers questions about a scene; the language model is loaded at the first question that needs it."""
+        self.check_reader()
         return Session(scene, self.weights, self.preset.language_model)
 
     def settings(self) -> dict[str, object]:
         """The preset with what its Nones meant, and weights of one's own by their hash: where those lie is nobody else's business."""
         own = [role for role in ("semantic", "geometric") if ":" in getattr(self.preset, role)] + ["masks"] * self.masked
         hashed = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in own}
-        return {**self.preset.__dict__, **hashed, "clusterer": self.clusterer_name}
+        return {**self.preset.__dict__, **hashed, "clusterer": self.clusterer_name, "weights": self.weights.name if self.weights else None}
 
     def _encoders(self) -> dict[str, str]:
         parts = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in ("semantic", "geometric")}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
 from proxy3d.errors import BadInput
+from proxy3d.hub import is_hub_name
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How a capture becomes a scene, and who reads it. Origins: [B] the project's brief, [I] ours (docs/method.md)."""
+    """How a capture becomes a scene, and who reads it. The letters are of ORIGINS below; defaults are the laptop's."""
 
     frames: int = 8  # [B] 4 to 8
     proxies: int = 32  # [B]; with `adaptive` the most there may be
@@ -22,13 +24,54 @@ class Preset:
     language_model: str = "smollm2"  # [I]; only read when `weights` is None
 
 
+ROLES = ("semantic", "geometric", "masks")  # fields that say NAME, or NAME:WEIGHTS
 AUTO = "auto"
 AUTO_CEILING = 64  # when nobody names one
+
+# Encoders stand here by name alone: nobody should fetch gigabytes, or agree to a licence, by typing the name of a preset.
+PAPER = Preset(
+    frames=32,
+    proxies=450,
+    semantic="qwen_vl",
+    geometric="vggt",
+    masks="sam2",
+    clusterer="grouped_kmeans",
+    weights=None,  # nobody has trained a reader on such scenes yet
+    language_model="qwen2_5_vl_7b",
+)
 
 PRESETS = {
     "laptop": Preset(),
     "brief_16": Preset(frames=4, proxies=16),  # [B] "16 keep more than 90 % of peak"
     "tiny": Preset(frames=4, proxies=16, semantic="tiny", weights=None, language_model="tiny"),
+    "paper_450": PAPER,
+    "paper_700": replace(PAPER, proxies=700),
+    "modern": replace(PAPER, geometric="mapanything", language_model="qwen3_vl_8b"),  # positions in metres, and newer weights
+}
+
+# Where a setting comes from.
+ORIGIN = {
+    "B": "the project's brief",
+    "P": "the paper, first hand",
+    "N": "the paper, through a reading note",
+    "I": "chosen by us",
+}
+_LAPTOP = {
+    **dict.fromkeys(("frames", "proxies", "adaptive", "clusterer"), "B"),
+    **dict.fromkeys(("semantic", "geometric", "masks", "weights", "language_model"), "I"),
+}
+_PAPER = {
+    **dict.fromkeys(("frames", "proxies", "semantic", "geometric", "language_model"), "P"),
+    **dict.fromkeys(("adaptive", "masks", "clusterer"), "N"),
+    "weights": "I",
+}
+ORIGINS: dict[str, dict[str, str]] = {  # of every field of every preset
+    "laptop": _LAPTOP,
+    "brief_16": _LAPTOP,
+    "tiny": _LAPTOP,
+    "paper_450": _PAPER,
+    "paper_700": _PAPER,
+    "modern": {**_PAPER, "semantic": "I", "geometric": "I", "language_model": "I"},
 }
 
 
@@ -40,15 +83,62 @@ def preset(name: str, **changes: object) -> Preset:
     """
     if name not in PRESETS:
         raise BadInput(f"no preset is called {name!r}; known: {', '.join(sorted(PRESETS))}")
+    return changed(PRESETS[name], **changes)
+
+
+def changed(chosen: Preset, **changes: object) -> Preset:
+    """The same preset with some fields changed, as `preset` does.
+
+    Raises:
+        BadInput: a value that cannot be meant.
+    """
     changes = {k: v for k, v in changes.items() if v is not None}
     if "proxies" in changes:
         changes |= counted(changes["proxies"])
-    chosen = replace(PRESETS[name], **changes)
+    return checked(replace(chosen, **changes))
+
+
+def checked(chosen: Preset) -> Preset:
+    """The same preset, if its numbers can be meant.
+
+    Raises:
+        BadInput: too few or too many.
+    """
     for field, least, most in (("frames", 1, 64), ("proxies", 1, 1024)):
         value = getattr(chosen, field)
         if not least <= value <= most:
             raise BadInput(f"--{field} {value}: expected a number from {least} to {most}")
     return chosen
+
+
+def published(chosen: Preset) -> dict[str, object]:
+    """The fields of a preset as a folder of weights states them: the weights are that folder, and nobody learns where others lay."""
+    facts = {**asdict(chosen), "weights": None}
+    for role in ROLES:
+        name, colon, weights = facts[role].partition(":")
+        if colon and (not is_hub_name(weights) or Path(weights).exists()):
+            facts[role] = name
+    return facts
+
+
+def of_published(facts: object, where: str) -> Preset:
+    """The preset that `published` wrote, with its weights in `where`; None is the laptop's.
+
+    Raises:
+        BadInput: fields that no preset has, or of another kind.
+    """
+    kinds = {f.name: type(f.default) for f in fields(Preset)} | {"clusterer": str | None, "weights": str | None}
+
+    def fits(field: str, value: object) -> bool:
+        if field in ROLES and isinstance(value, str) and ":" in value:
+            return is_hub_name(value.partition(":")[2])  # never a place on this disk that somebody else thought of
+        return field in kinds and isinstance(value, kinds[field]) and (kinds[field] is bool or not isinstance(value, bool))
+
+    facts = {} if facts is None else facts
+    wrong = sorted(k for k, v in facts.items() if not fits(k, v)) if isinstance(facts, dict) else ["preset"]
+    if wrong:
+        raise BadInput(f"{where}: config.json states a preset that this proxy3d cannot read ({wrong[0][:60]}); update proxy3d, or fetch it again")
+    return checked(replace(Preset(), **{**facts, "weights": where}))
 
 
 def counted(proxies: object) -> dict[str, object]:

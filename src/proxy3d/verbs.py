@@ -11,6 +11,7 @@ from proxy3d.answers.measure import measure as measure_scene
 from proxy3d.answers.objects import find_objects
 from proxy3d.clips import CaptureOptions
 from proxy3d.errors import BadInput
+from proxy3d.hub import CARD, CONFIG, TENSORS
 from proxy3d.pipeline import SCENE_SUFFIX, Pipeline, load_or_encode
 from proxy3d.presets import PRESETS
 from proxy3d.values import Answer, Scene
@@ -59,6 +60,7 @@ def ask(where: str | Path, question: str, pipeline: Pipeline, options: CaptureOp
     Raises:
         BadInput: no usable scene or capture, or no usable question.
     """
+    pipeline.check_reader()
     scene, load, encoded = load_or_encode(pipeline, where, options)
     check_fit(scene, pipeline)
     session = pipeline.session(scene)
@@ -83,6 +85,7 @@ def ground(where: str | Path, phrase: str, pipeline: Pipeline, options: CaptureO
     Raises:
         BadInput: no usable scene or capture, or no usable phrase.
     """
+    pipeline.check_reader()
     scene, load, encoded = load_or_encode(pipeline, where, options)
     check_fit(scene, pipeline)
     session = pipeline.session(scene)
@@ -142,6 +145,8 @@ def view(
 
     page = Path(out) if out is not None else Path(Path(where).resolve().name).with_suffix(".html")
     check_place(page, force=force)
+    if questions:
+        pipeline.check_reader()
     scene, _, _ = load_or_encode(pipeline, where, options, preview=True)
     answers: list[tuple[str, Answer]] = []
     if questions:
@@ -151,6 +156,17 @@ def view(
     if pipeline.weights and pipeline.weights.has_reader and not misfit(scene, pipeline):  # any scene can be looked at, also one that cannot be read
         answers.append(("everything that was recognised", objects_answer(scene, pipeline)))
     return {"page": str(write_page(scene, page, answers=answers, force=force)), "answers": {q: a.text for q, a in answers}}
+
+
+def export(folder: str | Path, pipeline: Pipeline, *, licence: str | None = None, force: bool = False) -> dict:
+    """Learned parts and settings as a folder that the Hugging Face hub can hold; the answer of the `export` verb.
+
+    Raises:
+        BadInput: nothing learned, files that exist, or a folder that cannot be written.
+    """
+    made = pipeline.save_pretrained(folder, licence=licence, force=force)
+    files = sorted(file.name for file in made.iterdir() if file.name in (TENSORS[0], CONFIG, CARD))
+    return {"folder": str(made), "files": files, "weights": pipeline.weights.name, "sha256": pipeline.weights.hash}
 
 
 def show_rooms(where: str | Path, out: str | Path, *, rooms: int = 24, force: bool = False) -> dict:

@@ -1,4 +1,4 @@
-"""The learned parts, as one safetensors file with everything needed to rebuild them."""
+"""The learned parts, as one safetensors file with everything needed to rebuild them, or as a folder that the hub can hold."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from proxy3d.answers.language_models import LANGUAGE_MODELS
 from proxy3d.answers.model import ReaderSettings, SpatialReader
 from proxy3d.answers.objects import ObjectNamer
 from proxy3d.errors import BadInput
+from proxy3d.hub import FORMAT, MODEL_TYPE, folder_of, is_hub_name, read_folder, write_folder
+from proxy3d.model_card import UNKNOWN, model_card
 from proxy3d.proxies.clusterers import LEARNED, Learned
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.tensor_file import load_tensors, save_tensors
 
 SHIPPED = Path(__file__).parent / "weights"
 DEFAULT = "first"
+PARTS = ("encoder", "clusterer", "reader")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,43 @@ class Weights:
     tensors: dict[str, Tensor]
     facts: dict
     hash: str  # sha256 of the file
+    file: Path | None = None  # where that lies
+
+    @classmethod
+    def from_pretrained(cls, path_or_hub_id: str | Path) -> Weights:
+        """Weights from a folder made by `save_pretrained`, or from OWNER/NAME[@REVISION] in the hub's cache or on the hub.
+
+        Raises:
+            BadInput: nothing there, or it is damaged or something else.
+        """
+        return load_weights(path_or_hub_id)
+
+    def save_pretrained(self, folder: str | Path, *, preset: dict | None = None, licence: str | None = None, force: bool = False) -> Path:
+        """Write model.safetensors (the same bytes), config.json and a model card; `preset` is what the weights are meant to be used with.
+
+        Raises:
+            BadInput: one of the files exists, the folder cannot be written, or the weights have changed since they were read.
+        """
+        data = self.file.read_bytes() if self.file and self.file.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != self.hash:
+            raise BadInput(f"the weights {self.name} are not where they were read from, or have changed since; load them again")
+        sizes = {part: self.facts.get(part) for part in PARTS}
+        config = {"model_type": MODEL_TYPE, "format": FORMAT, "name": self.name, "sha256": self.hash, "sizes": sizes, "preset": preset}
+        terms = licence or ("apache-2.0" if self.file.parent == SHIPPED else UNKNOWN)
+        card = model_card(self.name, self.facts, self.hash, preset=preset, licence=terms, parts=self._needed(preset))
+        return write_folder(Path(folder), data, config, card, force=force)
+
+    def _needed(self, preset: dict | None) -> dict[str, str]:
+        """What does not lie in the file, each with its licence."""
+        from proxy3d.features.semantic import SEMANTIC
+
+        parts = {}
+        semantic = SEMANTIC.get(preset["semantic"].partition(":")[0]) if preset else None
+        if semantic:
+            parts[f"the semantic encoder {preset['semantic']}"] = semantic.licence
+        if self.has_reader:
+            parts[f"the language model {self.reader_settings.language_model}"] = "Apache-2.0"
+        return parts
 
     @cached_property
     def encoder(self) -> ProxyEncoder:
@@ -124,22 +164,41 @@ def save_weights(path: Path, *, encoder: ProxyEncoder, clusterer: Learned, reade
     save_tensors(path, tensors, {**facts, **shapes, "reader": asdict(reader.settings) if reader else None})
 
 
-def load_weights(name_or_path: str = DEFAULT) -> Weights:
-    """Weights that ship with the package, by name, or a file of one's own.
+def load_weights(name_or_path: str | Path = DEFAULT) -> Weights:
+    """Weights that ship with the package, by name; a file, a folder made by `save_pretrained`, or OWNER/NAME on the Hugging Face hub.
 
     Raises:
-        BadInput: no such name or file; lists the names.
+        BadInput: no such name, file or folder; lists the names.
     """
-    path = Path(name_or_path)
+    named, path = str(name_or_path), Path(name_or_path).expanduser()
+    shipped = SHIPPED / f"{named}.safetensors"
+    if "/" not in named and shipped.is_file():  # a folder that happens to be called so must not change what the default means
+        return weights_of(shipped, shipped.stem, hashlib.sha256(shipped.read_bytes()).hexdigest())
+    if path.is_dir() or (path.suffix != ".safetensors" and is_hub_name(named)):
+        found = read_folder(folder_of(named))
+        weights = weights_of(found.tensors, found.name, found.hash)
+        if found.config.get("sizes") != {part: weights.facts.get(part) for part in PARTS}:
+            raise BadInput(f"{found.tensors.parent}: config.json states other sizes than the weights beside it; fetch the folder again")
+        return weights
     if path.suffix != ".safetensors":
-        path = SHIPPED / f"{name_or_path}.safetensors"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
-            raise BadInput(f"no weights are called {name_or_path!r}; known: {known}; or give the path of a .safetensors file")
-    tensors, facts = load_tensors(path)
-    if not all(isinstance(facts.get(part), dict) for part in ("encoder", "clusterer")):
-        raise BadInput(f"{path}: these are not proxy3d weights; expected a file made by `proxy3d train`")
-    return Weights(path.stem, tensors, facts, hashlib.sha256(path.read_bytes()).hexdigest())
+        known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
+        raise BadInput(
+            f"no weights are called {named!r}; known: {known}; or give the path of a .safetensors file, "
+            "a folder made by `proxy3d export`, or OWNER/NAME on the Hugging Face hub"
+        )
+    return weights_of(path, path.stem, hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+
+
+def weights_of(file: Path, name: str, digest: str) -> Weights:
+    """What one safetensors file holds.
+
+    Raises:
+        BadInput: missing, broken, or not made by us.
+    """
+    tensors, facts = load_tensors(file)
+    if not isinstance(facts, dict) or not all(isinstance(facts.get(part), dict) for part in ("encoder", "clusterer")):
+        raise BadInput(f"{file}: these are not proxy3d weights; expected a file made by `proxy3d train`")
+    return Weights(name, tensors, facts, digest, file)
 
 
 @torch.no_grad()

@@ -7,11 +7,11 @@ MINE = f"{TINY} --weights mine.safetensors"
 
 # What is typed, and what the one line has to say.
 FLAGS = {
-    "unknown verb": ("asc room.p3d hello", "'asc'; known: ask, data, demo, doctor, encode, evaluate, ground, measure, score, train, view"),
+    "unknown verb": ("asc room.p3d hello", "'asc'; known: ask, data, demo, doctor, encode, evaluate, export, ground, measure, score, train, view"),
     "unknown verb of data": ("data bake", "make"),
     "unknown flag": (f"ask plain.p3d hello --prest tiny {TINY}", "Did you mean --preset?"),
     "unknown flag far from all": (f"ask plain.p3d hello --zzz {TINY}", "Known: --axes, --clusterer"),
-    "unknown preset": ("encode room -o x.p3d --preset huge", "known: brief_16, laptop, tiny"),
+    "unknown preset": ("encode room -o x.p3d --preset huge", "known: brief_16, laptop, modern, paper_450, paper_700, tiny"),
     "unknown semantic encoder": (f"encode room -o x.p3d {TINY} --semantic vgg", "known: clip, dinov2"),
     "unknown geometric encoder": (f"encode room -o x.p3d {TINY} --geometric moge", "known: depth_anything, depth_anything_3"),
     "encoder without its weights": (f"encode room -o x.p3d {TINY} --semantic clip", "say which weights"),

@@ -19,7 +19,7 @@ from proxy3d.proxies.clusterers import CLUSTERERS
 from proxy3d.values import SCALE_SOURCES
 
 WEIGHTS = f"{TINY} --weights mine.safetensors"
-VERBS = ("demo", "encode", "ask", "ground", "measure", "view", "train", "doctor", "data make")
+VERBS = ("demo", "encode", "ask", "ground", "measure", "view", "train", "export", "doctor", "data make")
 NUMBER = (int, float)
 
 

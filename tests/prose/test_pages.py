@@ -30,7 +30,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A result may not have been measured yet; then the README says so, which another test checks.
 MEASURED = {name for blocks in PAGES.values() for file, _ in blocks.values() for name in (file, Path(file).name)}
 # What users have, what commands write, and what people put beside us: no files of this repository.
-THEIRS = re.compile(r"^(my_|data/|runs/out|frame-|transforms\.json|K\.txt|rgb\.txt|depth\.txt|groundtruth\.txt|poses?\.txt|intrinsics\.txt|\.)")
+THEIRS = re.compile(
+    r"^(my_|data/|runs/out|frame-|transforms\.json|config\.json|K\.txt|rgb\.txt|depth\.txt|groundtruth\.txt|poses?\.txt|intrinsics\.txt|\.)"
+)
 FOLDERS_THEY_HAVE = {"color/", "depth/", "pose/", "poses/", "images/", "intrinsic/"}
 
 
