@@ -32,6 +32,8 @@ def render_proxies(result: Mapping) -> str:
         parts += [_by_sensor(rows), _as_needed(clean), _by_form(result["forms"])]
         seeds = f"{len(result['seeds'])} seeds of the encoder" if len(result["seeds"]) > 1 else "one seed of the encoder"
         about = f"In per cent, with 95 % intervals over {rooms} rooms and {seeds}; {result['run']['machine']}."
+        if left_out := result["run"].get("left_out"):
+            about += f" Left out, because a package was not installed: {', '.join(left_out)}."
     except (KeyError, TypeError, IndexError) as error:
         raise BadInput(f"proxies: lacks {error}; expected what `python -m proxy3d.evaluation.proxy_report` writes") from None
     return "\n\n".join([*parts, about])
