@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 COLOURS = ("#2463a8", "#c98a1b", "#8a949e", "#4b9a6a")
-LEFT, WIDTH, LINE, GAP = 170, 520, 14, 9
+LEFT, WIDTH, LINE, GAP, ABOVE = 170, 520, 14, 9, 14
+LETTER = 6.2  # width of one, on average
 
 
 def bars(names: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> str:
@@ -53,10 +54,13 @@ def histogram(values: Sequence[float], *, low: float = -1.0, high: float = 1.0, 
 
 
 def _svg(width: float, height: float, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 -8 {width:.0f} {height + 8:.0f}" width="{width:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    box, font = f'viewBox="0 -{ABOVE} {width:.0f} {height + ABOVE:.0f}" width="{width:.0f}"', 'font-family="sans-serif" font-size="11"'
+    return f'<svg {box} {font} role="img" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
 
 
-def curves(counts: Sequence[int], series: Mapping[str, Sequence[float]], *, x_name: str, y_name: str, bold: str = "") -> str:
+def curves(
+    counts: Sequence[int], series: Mapping[str, Sequence[float]], *, x_name: str, y_name: str, bold: str = "", dashed: Collection[str] = ()
+) -> str:
     """Shares from 0 to 1 over counts that double: a line per series, its name at its end, the bold one thick."""
     tall, left, parts = 300, 46, []
     step = WIDTH / max(len(counts) - 1, 1)
@@ -72,9 +76,10 @@ def curves(counts: Sequence[int], series: Mapping[str, Sequence[float]], *, x_na
     for number, (name, values) in enumerate(sorted(series.items(), key=lambda item: -item[1][-1])):
         colour = COLOURS[0] if name == bold else f"hsl({(number * 67) % 360} 35% 50%)"
         points = " ".join(f"{left + i * step:.1f},{10 + tall * (1 - value):.1f}" for i, value in enumerate(values))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{3 if name == bold else 1.4}"/>')
+        dash = ' stroke-dasharray="4 3"' if name in dashed else ""
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{3 if name == bold else 1.4}"{dash}/>')
         y = max(10 + tall * (1 - values[-1]), *(other + 13 for other in placed)) if placed else 10 + tall * (1 - values[-1])
         placed.append(y)
         weight = ' font-weight="bold"' if name == bold else ""
         parts.append(f'<text x="{left + WIDTH + 8}" y="{y + 4:.1f}" fill="{colour}"{weight}>{escape(name)}</text>')
-    return _svg(left + WIDTH + 240, max(tall + 50, *placed, 0), parts)
+    return _svg(left + WIDTH + 16 + LETTER * max(map(len, series), default=0), max(tall + 50, *placed, 0), parts)

@@ -121,8 +121,9 @@ def render_clusterer_speed(result: Mapping) -> str:
 
 
 def plot_proxies(result: Mapping) -> str:
-    """SVG: recall of large objects by number of proxies, a line per clusterer."""
+    """SVG: recall of large objects by number of proxies, a line per clusterer, those on frozen features dashed."""
     clean = [r for r in result["rows"] if not r["noise"] and not r["missing"]]
     counts = sorted({r["n"] for r in clean})
     found = {label(r): [next(x["recall"]["mean"] for x in clean if label(x) == label(r) and x["n"] == n) for n in counts] for r in clean}
-    return curves(counts, found, x_name="proxies", y_name="large objects that own a proxy", bold=f"{OURS[0]}, {OURS[1]} features")
+    dashed = {label(r) for r in clean if r["features"] == "frozen"}
+    return curves(counts, found, x_name="proxies", y_name="large objects that own a proxy", bold=f"{OURS[0]}, {OURS[1]} features", dashed=dashed)
