@@ -216,6 +216,8 @@ def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path
     result = evaluate("spacespan", pipeline, tmp_path / "rooms", blind=blind["weights"], out=tmp_path / "r.json")
     wanted = ("accuracy", "majority", "blind", "oracle", "acc_at_025", "random_box_acc_at_025", "train_minutes")
     assert all(isinstance(result["summary"][key], float) for key in wanted) and result["summary"]["oracle"] > 0.99
+    alone = evaluate("spacespan", pipeline, tmp_path / "rooms")
+    assert alone["summary"]["blind"] is None and alone["summary"]["accuracy"] == result["summary"]["accuracy"], "nobody was asked is not 0 % right"
     monkeypatch.setattr(proxy_report, "COUNTS", (4, 16, 32))
     monkeypatch.setattr(proxy_report, "SENSORS", (proxy_report.Sensor(noise=0.05),))
     found = proxy_report.report(tmp_path / "rooms", [made["weights"]], tmp_path / "proxies.json", parts=tmp_path / "parts")

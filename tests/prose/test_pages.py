@@ -19,6 +19,7 @@ from proxy3d.evaluation.report import (
     block,
     filled,
     main,
+    render_again,
     render_fresh_clone,
     render_readme_table,
     render_spacespan,
@@ -153,6 +154,14 @@ def test_a_table_shows_every_score_beside_its_baselines():
     assert "| **all** | 50.0 | 30.0 | 25.0 | 100.0 |" in text
     assert "| ground colour | 12.5 | 1.0 |" in text and "61 minutes" in text
     assert "| ground colour | -" not in text and text.count("**all**") == 2
+
+
+def test_the_same_weights_on_other_questions_are_one_sentence_with_chance_in_it():
+    shares = {"accuracy": 0.5, "chance": 0.25, "majority": 0.3, "acc_at_025": 0.1, "random_object_acc_at_025": 0.09, "blind": None}
+    said = {"summary": {**shares, "questions": 7, "phrases_with_one_target": 3}, "run": {"commit": "0123456789"}}
+    assert "Of the 7 that there are now (commit 0123456) they answer 50.0 %, where chance gives 25.0 %" in render_again(said)
+    with pytest.raises(BadInput, match="lacks 'chance'"):
+        render_again({**said, "summary": {k: v for k, v in said["summary"].items() if k != "chance"}})
 
 
 @pytest.mark.parametrize("broken", [{}, {"summary": {**SUMMARY, "blind": None}}, {"summary": {**SUMMARY, "accuracy": 50.0}}])

@@ -45,6 +45,29 @@ def render_readme_table(result: Mapping) -> str:
     return "\n\n".join(tables)
 
 
+def render_again(result: Mapping) -> str:
+    """One sentence on the same weights and questions of another day.
+
+    Args:
+        result: what `proxy3d evaluate spacespan` writes; a blind model need not have taken part.
+
+    Raises:
+        BadInput: the summary lacks a figure.
+    """
+    try:
+        summary = result["summary"]
+        share = {key: f"{100 * summary[key]:.1f}" for key in ("accuracy", "chance", "majority", "acc_at_025", "random_object_acc_at_025")}
+        asked, phrases, commit = summary["questions"], summary["phrases_with_one_target"], result["run"]["commit"][:7]
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"first model again: lacks {error}; expected what `proxy3d evaluate spacespan -o` writes") from None
+    return (
+        "The table is of the questions that these weights were trained for, which have been evened out since. "
+        f"Of the {asked} that there are now (commit {commit}) they answer {share['accuracy']} %, where chance gives {share['chance']} % "
+        f"and the majority {share['majority']} %; of {phrases} phrases they point at {share['acc_at_025']} % right, where a true object at random "
+        f"gives {share['random_object_acc_at_025']} %. The blind reader was not trained anew."
+    )
+
+
 def render_fresh_clone(result: Mapping) -> str:
     """Markdown of what the two commands cost on a machine that had nothing: `{"machine", "date", "commands": {name: {...}}}`.
 
@@ -209,6 +232,7 @@ def _share(name: str, value: float | None) -> str:
 Blocks = Mapping[str, tuple[str, Callable[[Mapping], str]]]
 BLOCKS: Blocks = {
     "first model": ("results/first_model.json", render_readme_table),
+    "first model again": ("results/first_model_again.json", render_again),
     "speed": ("results/speed.json", render_speed),
     "fresh clone": ("results/fresh_clone.json", render_fresh_clone),
 }

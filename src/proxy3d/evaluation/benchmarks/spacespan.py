@@ -43,7 +43,7 @@ class Row:
     text: str
     boxes: tuple[tuple[float, ...], ...]  # room frame: centre, size
     true_boxes: tuple[tuple[float, ...], ...]
-    blind: str
+    blind: str | None  # None = nobody was asked
     oracle: str
     random_object: float  # chance that a randomly chosen true object's box would do
     random_box: float  # chance that a box put at random in the room would do
@@ -128,7 +128,7 @@ def room_rows(
     numbers, questions = SceneNumbers.of(scene), [r.question for r in records]
     speak = [r.answer_type != "boxes" for r in records]
     replies = answer_many(reader, numbers, questions, speak=speak)
-    unseeing = answer_many(blind, blinded(numbers), questions, speak=speak).text if blind else [""] * len(records)
+    unseeing = answer_many(blind, blinded(numbers), questions, speak=speak).text if blind else [None] * len(records)
     true = room_boxes(room, scene.room_from_world).numpy()
     seen = np.array([true[o.id] for o in room.objects if max(o.pixels) >= 60])
     low = numbers.xyz_room_m.min(0).values.numpy()
@@ -208,7 +208,7 @@ def _words(rows: Sequence[Row], guess: Callable[[Record], tuple[str, str]]) -> d
         "chance": float(np.mean([r.record.chance or 0.0 for r in rows])) if rows else None,
         "majority": mean(lambda r: guess(r.record)[0]),
         "majority_given_subject": mean(lambda r: guess(r.record)[1]),
-        "blind": mean(lambda r: r.blind),
+        "blind": None if any(r.blind is None for r in rows) else mean(lambda r: r.blind),
         "oracle": mean(lambda r: r.oracle),
     }
 
