@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from proxy3d.answers.judge import Judge, Judged, attention, reading_order, spread
-from proxy3d.tokens.position import PAIR_DIM, pair_numbers, seen_from_start
+from proxy3d.tokens.position import PAIR_DIM, POSE_DIM, pair_numbers, pose_numbers, seen_from_start
 from proxy3d.tokens.project import Attend, Feed, with_viewer
 
 ANCHORS = 3  # things that a question may measure from at once
@@ -34,7 +34,7 @@ class Fused:
 
     scene: Float[Tensor, "Q 1+K W"]
     match: Float[Tensor, "Q n K"]  # logit that a word names what a proxy is part of
-    chosen: Float[Tensor, "Q 6+n"]  # log share of the answer: one of judge.SOURCES, or one that begins with word i of the question
+    chosen: Float[Tensor, "Q 7+n"]  # log share of the answer: one of judge.SOURCES, or one that begins with word i of the question
     judged: Judged
     kind: Float[Tensor, "Q C"]  # log share of each category for what is asked about, and last of none
     colour: Float[Tensor, "Q D"]  # the same of each colour word
@@ -69,7 +69,7 @@ class Fusion(nn.Module):
         self.to_word, self.to_proxy, self.found = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(2, width)
         self.word_mark = nn.Parameter(torch.zeros(width))
         self.anchor, self.order = nn.Linear(width, ANCHORS), nn.Parameter(spread(ANCHORS))
-        self.place, self.own, self.asked = nn.Linear(ANCHORS * PAIR_DIM, width), nn.Linear(width, 2 * width), nn.Linear(width, 2 * width)
+        self.place, self.own, self.asked = nn.Linear(ANCHORS * PAIR_DIM + POSE_DIM, width), nn.Linear(width, 2 * width), nn.Linear(width, 2 * width)
         self.relate = nn.Sequential(nn.GELU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(nn.ModuleList([Attend(width, heads), Feed(width)]) for _ in range(layers))
         self.norm, self.norm_early = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -102,12 +102,13 @@ class Fusion(nn.Module):
         x = torch.cat([scene, words + self.word_mark], 1)
         names = match.amax(-1).sigmoid() * is_word
         asked = self.judge.asks(words, is_word)
-        x = x + self._lie(x, words, asked, names, is_word, pairs[:, len(tokens) :])
+        x = x + self._lie(x, words, asked, names, is_word, pairs[:, len(tokens) :], centre)
         early = self.norm_early(x[:, len(tokens) :])
         for attend, feed in self.layers:
             x = feed(attend(x, pairs, closed))
         x = self.norm(x)
-        judged = self.judge(words, early, x[:, 0], names, is_word, centre[:, len(tokens) :], size[:, len(tokens) :], viewer)
+        reach = things.centre_room_m[:, :2].amax(0) - things.centre_room_m[:, :2].amin(0)
+        judged = self.judge(words, early, x[:, 0], names, is_word, centre[:, len(tokens) :], size[:, len(tokens) :], viewer, reach)
         wished = (early @ self.wish(asked)[..., None])[..., 0] / words.shape[-1] ** 0.5
         offered = self.choose(torch.cat([early, x[:, len(tokens) :]], -1))[..., 0] + wished
         chosen = torch.cat([judged.source, offered.masked_fill(~is_word, -torch.inf)], -1).log_softmax(-1)
@@ -134,10 +135,13 @@ class Fusion(nn.Module):
         told = share.transpose(1, 2) @ self.to_proxy(words) / (share.sum(1)[..., None] + 1)
         return torch.cat([scene[:, :1], scene[:, 1:] + told], 1), words + seen + self.found(sure)
 
-    def _lie(self, x: Tensor, words: Tensor, asked: Tensor, names: Tensor, is_word: Tensor, pairs: Tensor) -> Tensor:
-        """What it means, to this question, how each token lies to the named things: `pairs` (Q, n, 1+K+n, 10) from each word to everything."""
+    def _lie(self, x: Tensor, words: Tensor, asked: Tensor, names: Tensor, is_word: Tensor, pairs: Tensor, centre: Tensor) -> Tensor:
+        """What it means, to this question, how each token lies to the named things: `pairs` (Q, n, 1+K+n, 10) from each word to everything,
+        and `centre` (Q, 1+K+n, 3) for one who stands by the first named thing and looks at the second."""
         role = attention(self.anchor(words) + reading_order(is_word) * self.order, names, is_word)
-        lies = self.place(torch.einsum("qwa,qwtp->qtap", role, pairs).flatten(2))
+        at, towards = torch.einsum("qwa,qwd->aqd", role[..., :2], centre[:, -words.shape[1] :])
+        pose = pose_numbers(at, towards, centre)
+        lies = self.place(torch.cat([torch.einsum("qwa,qwtp->qtap", role, pairs).flatten(2), pose], -1))
         (own_times, own), (times, asked) = self.own(x).chunk(2, -1), self.asked(asked)[:, None].chunk(2, -1)
         return self.relate(lies * (1 + own_times + times) + own + asked)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LEAST_SHARE = 1e-3
 KINDS = 5  # categories, and colours, offered for a thing
-LOG_LENGTHS = (-3.0, 4.0)  # 5 cm to 55 m
+LOG_LENGTHS, LOG_AREAS = (-3.0, 4.0), (0.0, 6.0)  # 5 cm to 55 m, 1 to 400 square metres
 
 
 class Offers:
@@ -41,15 +41,17 @@ class Offers:
 
 @torch.no_grad()
 def make_offers(host: LlamaHost, fused: Fused, questions: Sequence[Wording], categories: Sequence[str], colours: Sequence[str]) -> list[Offers]:
-    """Yes, no, the length in metres, the kind or colour of a thing, words of the question, and words of the scene's own, by their shares."""
+    """Yes, no, a length, an area, the kind or colour of a thing, words of the question, and words of the scene's own, by their shares."""
     share = fused.chosen.exp()
     named = {name: share[:, i].tolist() for i, name in enumerate(SOURCES)}
     own = host.logits(fused.judged.own).softmax(-1) * share[:, :1]
-    metres = fused.judged.log_length.clamp(*LOG_LENGTHS).exp().tolist()
+    metres = fused.judged.log_size[:, 0].clamp(*LOG_LENGTHS).exp().tolist()
+    square_metres = fused.judged.log_size[:, 1].clamp(*LOG_AREAS).exp().tolist()
     found = []
     for q, question in enumerate(questions):
         spelled = [(answer_ids(host, word), named[word][q]) for word in ("yes", "no")]
         spelled.append((answer_ids(host, f"{metres[q]:.1f} m"), named["length"][q]))
+        spelled.append((answer_ids(host, f"{square_metres[q]:.0f} m2"), named["area"][q]))
         for name, log_share, words in (("kind", fused.kind, categories), ("colour", fused.colour, colours)):
             best = log_share[q, : len(words)].exp().topk(min(KINDS, len(words)))
             spelled += [(answer_ids(host, words[i]), named[name][q] * p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]

@@ -13,6 +13,7 @@ PLACE_DIM = 33 + 3 + 1 + 5
 EXTENT = slice(33, 36)  # where the logarithms of a proxy's extent stand among its place numbers
 VIEWER_DIM = 4
 PAIR_DIM = 10
+POSE_DIM = 4
 FLAT_HEADING = 0.2  # horizontal part of a view direction below which there is no "left": the room's own y stands in
 
 
@@ -67,3 +68,14 @@ def pair_numbers(centre_room_m: Float[Tensor, "*b n 3"], size_m: Float[Tensor, "
     scalars = (turn, away[..., None, :] - away[..., :, None], far, flat, (far + 0.1).log())
     larger = (s[..., None, :] - s[..., :, None] for s in (size[..., 2], size.sum(-1)))
     return torch.cat([offset, torch.stack([*scalars, *larger], -1)], -1)
+
+
+def pose_numbers(at: Float[Tensor, "*b 3"], towards: Float[Tensor, "*b 3"], centre: Float[Tensor, "*b n 3"]) -> Float[Tensor, "*b n 4"]:
+    """How things lie to one who stands `at` a place and looks `towards` another: metres to the right and ahead on the floor, and the sine
+    and cosine of the bearing, positive to the right. Where both places are one there is no heading, and all four are near 0."""
+    heading = towards[..., :2] - at[..., :2]
+    heading = heading / (heading.square().sum(-1, keepdim=True) + 1e-4).sqrt()
+    right = torch.stack([heading[..., 1], -heading[..., 0]], -1)
+    flat = centre[..., :2] - at[..., None, :2]
+    aside = torch.stack([(flat * right[..., None, :]).sum(-1), (flat * heading[..., None, :]).sum(-1)], -1)
+    return torch.cat([aside, aside / (flat.square().sum(-1, keepdim=True) + 1e-4).sqrt()], -1)

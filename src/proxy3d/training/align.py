@@ -16,7 +16,7 @@ from proxy3d.answers.model import SpatialReader
 from proxy3d.answers.question import padded_values
 from proxy3d.tokens.position import seen_from_start
 from proxy3d.tokens.project import SceneNumbers
-from proxy3d.training.lessons import Question, RoomLesson, box_loss, object_target, pointing_target
+from proxy3d.training.lessons import MEASURED, Question, RoomLesson, box_loss, object_target, pointing_target
 from proxy3d.training.nouns import name_target, named_things
 
 WORST = 3  # misses that are looked at once more
@@ -39,6 +39,7 @@ class AlignSettings:
     questions: int = 12  # drawn from each
     speak: bool = False  # run the language model's upper layers: stage 3
     blur: float = 0.8  # most noise on proxy features, in their own standard deviations
+    bf16: bool = True  # a step computes in bfloat16 where autograd allows; weights and losses stay in float32
     blind: bool = False  # scene numbers are zeroed: the baseline that only reads questions
     weight_point: float = 4.0
     weight_box: float = 0.5
@@ -71,13 +72,15 @@ class AlignObjective:
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         parts: dict[str, Tensor] = {}
-        for index in torch.randint(len(self.rooms), (self.settings.rooms,), generator=generator).tolist():
-            room = self.rooms[index]
-            lesson = room.looks[int(torch.randint(len(room.looks), (1,), generator=generator))]
-            order = torch.randperm(len(room.questions), generator=generator)[: self.settings.questions].tolist()
-            lesson = replace(lesson, numbers=blurred(lesson.numbers, self.settings.blur, generator))
-            for name, value in self.room_loss(lesson, [room.questions[i] for i in order], room.colour).items():
-                parts[name] = parts.get(name, 0.0) + value / self.settings.rooms
+        # Autocast begins and ends with the step: weights are rounded once for all rooms, and never kept.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
+            for index in torch.randint(len(self.rooms), (self.settings.rooms,), generator=generator).tolist():
+                room = self.rooms[index]
+                lesson = room.looks[int(torch.randint(len(room.looks), (1,), generator=generator))]
+                order = torch.randperm(len(room.questions), generator=generator)[: self.settings.questions].tolist()
+                lesson = replace(lesson, numbers=blurred(lesson.numbers, self.settings.blur, generator))
+                for name, value in self.room_loss(lesson, [room.questions[i] for i in order], room.colour).items():
+                    parts[name] = parts.get(name, 0.0) + value / self.settings.rooms
         return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
 
     def room_loss(self, lesson: RoomLesson, questions: Sequence[Question], colour: Int[Tensor, "I"]) -> dict[str, Tensor]:
@@ -108,8 +111,9 @@ class AlignObjective:
         metres = torch.tensor([q.metres for q in questions])
         known = metres.isfinite()
         if bool(known.any()):
-            true = metres[known].clamp_min(0.05).log()
-            parts["metres"] = F.smooth_l1_loss(fused.judged.log_length[known], true, beta=0.1) * s.weight_metres
+            is_area = (source[known] == SOURCES.index("area")).long()
+            said = fused.judged.log_size[known].gather(1, is_area[:, None])[:, 0]
+            parts["metres"] = F.smooth_l1_loss(said, metres[known].clamp_min(0.05).log(), beta=0.1) * s.weight_metres
         for name, log_share in (("kind", fused.kind), ("colour", fused.colour)):
             asked = (source == SOURCES.index(name)).nonzero()[:, 0]
             if len(asked):
@@ -206,8 +210,8 @@ def first_chosen(question: Question, kind: Sequence[str], colour: Sequence[str])
     record = question.record
     if record.answer_type == "yes_no":
         return SOURCES.index(record.answer)
-    if record.answer_type == "metres":
-        return SOURCES.index("length")
+    if record.answer_type in MEASURED:
+        return SOURCES.index({"metres": "length", "square_metres": "area"}[record.answer_type])
     for source, words in (("kind", kind), ("colour", colour)):
         if record.answer_type == "category" and record.answer in words:
             return SOURCES.index(source)

@@ -24,6 +24,8 @@ from proxy3d.training.cluster import noisy
 from proxy3d.training.patches import RoomPatches
 from proxy3d.values import Points
 
+MEASURED = ("metres", "square_metres")  # types of answers that are a number with a unit
+
 
 @dataclass(frozen=True)
 class RoomLesson:
@@ -43,7 +45,7 @@ class Question:
     record: Record
     wording: Wording
     answer: tuple[int, ...]  # with the stop; empty for grounding
-    metres: float  # the answer as a length, NaN for all others
+    metres: float  # the answer as a length or an area (square metres), NaN for all others
 
 
 def room_boxes(room: Room, room_from_world: Float[Tensor, "4 4"]) -> Float[Tensor, "I 6"]:
@@ -151,7 +153,7 @@ def _worse(patches: RoomPatches, generator: torch.Generator) -> RoomPatches:
 def as_question(record: Record, host: LlamaHost) -> Question:
     """The record in the host's tokens and chat format."""
     answer = () if record.answer_type == "boxes" else answer_ids(host, record.answer)
-    metres = float(record.answer.split()[0]) if record.answer_type == "metres" else float("nan")
+    metres = float(record.answer.split()[0]) if record.answer_type in MEASURED else float("nan")
     return Question(record, worded(host, record.question), answer, metres)
 
 

@@ -41,9 +41,11 @@ from proxy3d.training.remembered import hear, keep_looks, kept_looks, key_of, re
 from proxy3d.training.threshold import best_least_score
 from proxy3d.weights import round_to_half, save_weights
 
-FIRST_FAMILIES = (
+# What the default model is taught. Not: orders as letters, turns of a whole route, captions.
+ASKED_FAMILIES = (
     "existence", "support", "left_right", "nearer", "count", "distance", "nearest", "what_is_at", "height", "taller", "colour",
-    "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative",
+    "longest_side", "room_size", "direction_easy", "direction_medium", "direction_hard", "situated_side", "situated_far", "situated_what",
+    "statement", "ground_category", "ground_relation", "ground_support", "ground_colour", "ground_superlative",
 )  # fmt: skip
 # Everything that is answered in a few words.
 WORDED_FAMILIES = (*(f for f in (*FAMILIES, *SPLIT_FAMILIES) if not f.startswith("ground_") and not f.endswith("_caption")),)
@@ -53,7 +55,7 @@ WORDED_FAMILIES = (*(f for f in (*FAMILIES, *SPLIT_FAMILIES) if not f.startswith
 class Recipe:
     """Everything a run depends on besides the data and the seed."""
 
-    families: tuple[str, ...] = FIRST_FAMILIES  # what it is asked; weights are scored on what they were taught
+    families: tuple[str, ...] = ASKED_FAMILIES  # what it is asked; weights are scored on what they were taught
     semantic: str = "efficientnet_lite0"
     clusterer: str = "soft_kmeans"  # one of LEARNED
     encoder: EncoderSettings = EncoderSettings(detail_dim=40, tells_things=True)
@@ -66,9 +68,9 @@ class Recipe:
     most_rooms: int | None = None  # questions of the first so many only; None = of all
     stages: tuple[Stage, ...] = (
         Stage("cluster", ("encoder", "clusterer", "category", "colour"), steps=3000, lr=1e-3, fast=("log_beta", "log_tau")),
-        Stage("align", ("namer", "fusion", "pointing"), steps=2500, lr=6e-4),
+        Stage("align", ("namer", "fusion", "pointing"), steps=6000, lr=6e-4),
         # What stage 2 taught stays as it is: moving it on one room at a time made pointing worse (docs/findings.md).
-        Stage("adapt", ("to_host", "cross", "host", "offer", "pointing"), steps=200, lr=4e-4, fast=("gate",)),
+        Stage("adapt", ("to_host", "cross", "host", "offer", "pointing"), steps=300, lr=4e-4, fast=("gate",)),
     )
 
 

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from proxy3d.answers.sequence import Packed, SequenceReader, Shown
 from proxy3d.spacespan.record import Record
 from proxy3d.training.align import balanced_surprise, blurred
-from proxy3d.training.lessons import Question, RoomLesson, as_question, box_loss, object_target, pointing_target
+from proxy3d.training.lessons import MEASURED, Question, RoomLesson, as_question, box_loss, object_target, pointing_target
 from proxy3d.training.loop import Stage
 from proxy3d.training.nouns import name_target, named_things
 from proxy3d.training.representations import OBJECTS, Grouping, Representation
 
-MEASURED = ("metres", "square_metres")
 FINDS = 4.0  # how much "this word finds these tokens" counts beside "this token is called so"
 WALLS = 0.2  # what all that is no thing counts beside all things, when tokens say what they are
 
@@ -177,4 +176,4 @@ def asked(record: Record, reader: SequenceReader) -> Question:
     if record.answer_type not in MEASURED:
         return question
     word = host.tokenizer.metres if record.answer_type == "metres" else host.tokenizer.square_metres
-    return replace(question, answer=(word, host.tokenizer.stop), metres=float(record.answer.split()[0]))
+    return replace(question, answer=(word, host.tokenizer.stop))
