@@ -59,7 +59,8 @@ def ask(where: str, question: str, /, *, json: Json = False, scene: SceneFlags =
     from proxy3d.verbs import ask as run
 
     result = run(where, question, scene.pipeline(), reading.options())
-    show(result, json, result["answer"])
+    between = "" if result["range"] is None else " (8 times of 10 between {} and {})".format(*result["range"])
+    show(result, json, result["answer"] + between)
 
 
 @app.command

@@ -6,6 +6,7 @@ Cameras: OpenCV axes (x right, y down, z forward). Field names carry the unit; `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
@@ -212,6 +213,8 @@ class Answer:
     boxes: tuple[Box, ...] = ()
     proxies: tuple[int, ...] = ()
     frames: tuple[int, ...] = ()
+    range: tuple[float, float] | None = None  # where a number in metres or square metres lies 8 times of 10; None = no number, or nobody knows
+    seen: Mapping[str, float] = field(default_factory=dict)  # how surely the scene shows what the question names, 0..1
 
 
 @dataclass(frozen=True)

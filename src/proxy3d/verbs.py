@@ -70,6 +70,8 @@ def ask(where: str | Path, question: str, pipeline: Pipeline, options: CaptureOp
     answer = session.ask(question)
     return {
         "answer": answer.text,
+        "range": answer.range,
+        "seen": {word: round(score, 3) for word, score in answer.seen.items()},
         "boxes": boxes_json(answer.boxes, scene),
         "proxies": list(answer.proxies),
         "frames": list(answer.frames),

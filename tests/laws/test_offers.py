@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from proxy3d.answers.fusion import Fusion, SceneThings, word_distances
-from proxy3d.answers.judge import SOURCES, attention, facts, reading_order
+from proxy3d.answers.judge import FACT_DIM, ROLES, SOURCES, attention, facts, reading_order
 from proxy3d.answers.language_models import LANGUAGE_MODELS
 from proxy3d.answers.offers import Offers
 from proxy3d.answers.question import answer_ids, worded
 from proxy3d.spacespan.record import Record
+from proxy3d.tokens.position import pose_numbers
 from proxy3d.training.align import first_chosen
 from proxy3d.training.lessons import as_question
 
@@ -65,6 +66,7 @@ def test_a_length_is_spelled_in_tokens_that_say_it(host):
         ("yes", "yes_no", "yes"),
         ("no", "yes_no", "no"),
         ("1.8 m", "metres", "length"),
+        ("18 m2", "square_metres", "area"),
         ("lamp", "category", "kind"),
         ("blue", "category", "colour"),
         ("glass", "category", "own"),
@@ -97,13 +99,28 @@ def test_the_nearest_words_of_a_sentence_are_told_apart():
     assert len(near.unique(dim=0)) == 6
 
 
-def test_facts_of_two_things_turn_round_with_them():
-    centre, size = torch.tensor([[[1.0, 2.0, 0.5], [-1.0, 3.0, 1.0]]]), torch.tensor([[[0.5, 0.6, 1.0], [1.0, 2.0, 0.4]]])
-    sure = torch.tensor([[0.9, 0.8]])
-    there, back = facts(centre, size, sure, AHEAD), facts(centre.flip(1), size.flip(1), sure.flip(1), AHEAD)
-    ours, theirs = slice(10, 20), slice(20, 30)
-    assert torch.equal(there[:, ours], back[:, theirs]) and torch.equal(there[:, theirs], back[:, ours])
-    assert there[0, 10] == -2 and back[0, 10] == 2, "to the right of the first camera, metres"
+def test_facts_are_of_each_thing_of_each_pair_and_of_one_who_stands_by_the_first():
+    centre = torch.tensor([[[1.0, 2.0, 0.5], [-1.0, 3.0, 1.0], [0.0, 4.0, 0.2]]])
+    size, sure, reach = torch.tensor([[[0.5, 0.6, 1.0], [1.0, 2.0, 0.4], [0.3, 0.3, 0.3]]]), torch.tensor([[0.9, 0.8, 0.7]]), torch.tensor([2.0, 4.0])
+    found = facts(centre, size, sure, AHEAD, reach)
+    assert found.shape == (1, FACT_DIM)
+    alone, pairs, rest = found[:, : 9 * ROLES], found[:, 9 * ROLES : -6], found[:, -6:]
+    order = [1, 0, 2]
+    again = facts(centre[:, order], size[:, order], sure[:, order], AHEAD, reach)
+    assert torch.equal(alone.view(3, 9)[order], again[:, : 9 * ROLES].view(3, 9))
+    assert pairs[0, 0] == -2 and again[0, 9 * ROLES] == 2, "to the right of the first camera, metres"
+    torch.testing.assert_close(rest[:, :4], pose_numbers(centre[:, 0], centre[:, 1], centre[:, 2:])[:, 0])
+    torch.testing.assert_close(rest[0, 4:].exp(), reach)
+
+
+def test_one_who_stands_by_the_door_and_faces_the_desk_has_the_lamp_to_the_right():
+    door, desk, lamp = torch.tensor([1.0, 1.0, 1.0]), torch.tensor([1.0, 4.0, 0.5]), torch.tensor([[3.0, 2.0, 1.5], [1.0, -1.0, 0.0]])
+    right, ahead, sine, cosine = pose_numbers(door, desk, lamp).T
+    torch.testing.assert_close(right, torch.tensor([2.0, 0.0]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(ahead, torch.tensor([1.0, -2.0]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(sine, torch.tensor([2 / 5**0.5, 0.0]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(cosine, torch.tensor([1 / 5**0.5, -1.0]), atol=1e-3, rtol=0)
+    assert pose_numbers(door, door, lamp)[:, 0].abs().max() < 0.1, "no heading where both places are one"
 
 
 def test_a_spot_names_what_stands_there():

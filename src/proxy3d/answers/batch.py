@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from proxy3d.answers.fusion import Fused
 from proxy3d.answers.model import SpatialReader
-from proxy3d.answers.question import pad, padded_values, worded
+from proxy3d.answers.question import Wording, pad, padded_values, worded
 from proxy3d.tokens.project import SceneNumbers
 
 LONGEST_ANSWER = 12  # tokens
@@ -25,6 +26,24 @@ class Replies:
     box: Float[Tensor, "Q K 6"]
 
 
+@dataclass(frozen=True)
+class Understood:
+    """Questions in the light of a scene, before anything is said."""
+
+    asked: tuple[Wording, ...]
+    tokens: Float[Tensor, "1+K W"]
+    fused: Fused
+
+
+@torch.no_grad()
+def understand(reader: SpatialReader, numbers: SceneNumbers, questions: Sequence[str]) -> Understood:
+    """Read a scene and questions about it."""
+    asked, tokens = tuple(worded(reader.host, q) for q in questions), reader.namer(numbers)
+    ids, real = pad([q.ids for q in asked])
+    words = reader.listen(ids, len(tokens))
+    return Understood(asked, tokens, reader.fuse(tokens, numbers, words, real, padded_values(asked, ids.shape[1])))
+
+
 @torch.no_grad()
 def answer_many(reader: SpatialReader, numbers: SceneNumbers, questions: Sequence[str], *, speak: Sequence[bool] | None = None) -> Replies:
     """Greedy answers and pointing for many questions; where `speak` is False only pointing is done.
@@ -32,12 +51,8 @@ def answer_many(reader: SpatialReader, numbers: SceneNumbers, questions: Sequenc
     Each round runs all unfinished answers again from the tap on instead of keeping caches of ragged lengths; answers are
     two or three tokens long, so that costs little.
     """
-    host = reader.host
-    asked = [worded(host, q) for q in questions]
-    tokens = reader.namer(numbers)
-    ids, real = pad([q.ids for q in asked])
-    words = reader.listen(ids, len(tokens))
-    fused = reader.fuse(tokens, numbers, words, real, padded_values(asked, ids.shape[1]))
+    host, understood = reader.host, understand(reader, numbers, questions)
+    asked, tokens, fused = understood.asked, understood.tokens, understood.fused
     point, box = reader.point(fused, numbers.xyz_room_m)
     out: list[list[int]] = [[] for _ in asked]
     open_rows = [i for i in range(len(asked)) if speak is None or speak[i]]

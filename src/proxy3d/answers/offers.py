@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 LEAST_SHARE = 1e-3
 KINDS = 5  # categories, and colours, offered for a thing
-LOG_LENGTHS, LOG_AREAS = (-3.0, 4.0), (0.0, 6.0)  # 5 cm to 55 m, 1 to 400 square metres
+LOGS = {"metres": (-3.0, 4.0), "square_metres": (0.0, 6.0)}  # 5 cm to 55 m, 1 to 400 square metres
+FORMS = {"metres": "{:.1f} m", "square_metres": "{:.0f} m2"}
 
 
 class Offers:
@@ -39,22 +41,27 @@ class Offers:
         return offered / max(total, LEAST_SHARE)
 
 
+def spelled(unit: str, log: float) -> str:
+    """A number whose logarithm is known, in the words of an answer."""
+    low, high = LOGS[unit]
+    return FORMS[unit].format(math.exp(min(max(log, low), high)))
+
+
 @torch.no_grad()
 def make_offers(host: LlamaHost, fused: Fused, questions: Sequence[Wording], categories: Sequence[str], colours: Sequence[str]) -> list[Offers]:
     """Yes, no, a length, an area, the kind or colour of a thing, words of the question, and words of the scene's own, by their shares."""
     share = fused.chosen.exp()
     named = {name: share[:, i].tolist() for i, name in enumerate(SOURCES)}
     own = host.logits(fused.judged.own).softmax(-1) * share[:, :1]
-    metres = fused.judged.log_size[:, 0].clamp(*LOG_LENGTHS).exp().tolist()
-    square_metres = fused.judged.log_size[:, 1].clamp(*LOG_AREAS).exp().tolist()
-    found = []
+    lengths, areas = fused.judged.log_size.T.tolist()
+    offers = []
     for q, question in enumerate(questions):
-        spelled = [(answer_ids(host, word), named[word][q]) for word in ("yes", "no")]
-        spelled.append((answer_ids(host, f"{metres[q]:.1f} m"), named["length"][q]))
-        spelled.append((answer_ids(host, f"{square_metres[q]:.0f} m2"), named["area"][q]))
+        found = [(answer_ids(host, word), named[word][q]) for word in ("yes", "no")]
+        found.append((answer_ids(host, spelled("metres", lengths[q])), named["length"][q]))
+        found.append((answer_ids(host, spelled("square_metres", areas[q])), named["area"][q]))
         for name, log_share, words in (("kind", fused.kind, categories), ("colour", fused.colour, colours)):
             best = log_share[q, : len(words)].exp().topk(min(KINDS, len(words)))
-            spelled += [(answer_ids(host, words[i]), named[name][q] * p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
-        spelled += [((token,), p) for token, p in zip(question.ids, share[q, len(SOURCES) :].tolist(), strict=False)]
-        found.append(Offers(own[q], [(ids, p) for ids, p in spelled if p >= LEAST_SHARE]))
-    return found
+            found += [(answer_ids(host, words[i]), named[name][q] * p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+        found += [((token,), p) for token, p in zip(question.ids, share[q, len(SOURCES) :].tolist(), strict=False)]
+        offers.append(Offers(own[q], [(ids, p) for ids, p in found if p >= LEAST_SHARE]))
+    return offers

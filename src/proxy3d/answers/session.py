@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from proxy3d.answers.boxes import merge_votes, world_box
+from proxy3d.answers.evidence import not_seen, number_range, seen_things
 from proxy3d.answers.parse import checked_question, clean_answer
 from proxy3d.answers.question import Wording, pad, padded_values, worded
 from proxy3d.errors import BadInput
@@ -69,6 +70,8 @@ class Session:
     def ask(self, question: str) -> Answer:
         """Words, with the boxes of the objects they are about and the proxies and frames that show them.
 
+        A question about what the scene does not show is answered "not seen: ...", with weights that know how sure is sure enough.
+
         Raises:
             BadInput: the question is empty or far too long.
         """
@@ -77,9 +80,13 @@ class Session:
         asked, words, fused = self._fused(line, memory)
         text = self.reader.host.tokenizer.decode(self._decode(asked, words, fused, memory))
         text = clean_answer(text, metric=self.scene.scale.is_metric)
+        seen = seen_things(fused, 0, asked, line, self.reader.settings.categories)
+        if missing := not_seen(seen, float(self._fact("least_seen", 0.0)), text):
+            return Answer(f"not seen: {', '.join(missing)}", seen=seen)
         boxes = self._boxes(fused, label=None)
         proxies = tuple(sorted({p for box in boxes for p in box.proxies}))
-        return Answer(text, boxes, proxies, tuple(sorted({t for box in boxes for t in box.frames})))
+        spread = number_range(fused, 0, text, self._fact("range", {})) if self.scene.scale.is_metric else None
+        return Answer(text, boxes, proxies, tuple(sorted({t for box in boxes for t in box.frames})), spread, seen)
 
     @torch.no_grad()
     def ground(self, phrase: str) -> tuple[Box, ...]:
@@ -98,9 +105,13 @@ class Session:
         words = self.reader.listen(ids, len(self.tokens), cache=memory)
         return asked, words, self.reader.fuse(self.tokens, self.numbers, words, real, padded_values([asked], len(asked.ids)))
 
+    def _fact(self, name: str, fallback: object) -> object:
+        """What training found out about these weights."""
+        return self.weights.facts.get(name, fallback) if self.weights else fallback
+
     def _boxes(self, fused: Fused, *, label: str | None) -> tuple[Box, ...]:
         point, box = self.reader.point(fused, self.numbers.xyz_room_m)
-        least = float(self.weights.facts.get("least_score", LEAST_SCORE)) if self.weights else LEAST_SCORE
+        least = float(self._fact("least_score", LEAST_SCORE))
         return tuple(world_box(vote, self.scene, label=label) for vote in merge_votes(point[0].sigmoid(), box[0], least=least))
 
     def _decode(self, asked: Wording, words: Float[Tensor, "1 n E"], fused: Fused, memory: object) -> list[int]:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from proxy3d.answers.evidence import named_things
 from proxy3d.answers.fusion import Fused
 from proxy3d.answers.judge import SOURCES
 from proxy3d.answers.model import SpatialReader
@@ -17,7 +18,7 @@ from proxy3d.answers.question import padded_values
 from proxy3d.tokens.position import seen_from_start
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import MEASURED, Question, RoomLesson, box_loss, object_target, pointing_target
-from proxy3d.training.nouns import name_target, named_things
+from proxy3d.training.nouns import name_target
 
 WORST = 3  # misses that are looked at once more
 

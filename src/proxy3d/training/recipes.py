@@ -33,12 +33,12 @@ from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.tokens.position import PLACE_DIM, VIEWER_DIM
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.align import AlignObjective, AlignSettings, RoomOfQuestions, heard_row
+from proxy3d.training.calibrate import calibrated
 from proxy3d.training.cluster import ClusterObjective, ClusterSettings, ClusterTeacher, RoomTruth
 from proxy3d.training.lessons import Question, RoomLesson, as_question, look
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.patches import RoomPatches, cached_patches
 from proxy3d.training.remembered import hear, keep_looks, kept_looks, key_of, remembered
-from proxy3d.training.threshold import best_least_score
 from proxy3d.weights import round_to_half, save_weights
 
 # What the default model is taught. Not: orders as letters, turns of a whole route, captions.
@@ -182,9 +182,9 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     lessons = rooms_of_questions(recipe, data, teacher, Path(rooms) / "train.jsonl", host, out, seed)
     reader, more = train_reader(recipe, host, lessons, data.categories, out, seed)
     held_back = load_rooms(Path(rooms) / "val", cache, semantic, data.categories)
-    least = best_least_score(reader, rooms_of_questions(recipe, held_back, teacher, Path(rooms) / "val.jsonl", host, out / "val", seed))
+    known = calibrated(reader, rooms_of_questions(recipe, held_back, teacher, Path(rooms) / "val.jsonl", host, out / "val", seed))
     card = run_card(name, seed, Path(rooms), (facts, *more), started)
-    return finish(out, teacher.encoder, teacher.clusterer, reader, card, least_score=least)
+    return finish(out, teacher.encoder, teacher.clusterer, reader, card, **known)
 
 
 def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:

@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from proxy3d.answers.evidence import named_things
 from proxy3d.answers.sequence import Packed, SequenceReader, Shown
 from proxy3d.spacespan.record import Record
 from proxy3d.training.align import balanced_surprise, blurred
 from proxy3d.training.lessons import MEASURED, Question, RoomLesson, as_question, box_loss, object_target, pointing_target
 from proxy3d.training.loop import Stage
-from proxy3d.training.nouns import name_target, named_things
+from proxy3d.training.nouns import name_target
 from proxy3d.training.representations import OBJECTS, Grouping, Representation
 
 FINDS = 4.0  # how much "this word finds these tokens" counts beside "this token is called so"
