@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proxy3d import scene_file
+from proxy3d.answers.describe import describe_object, describe_scene, things_of
 from proxy3d.answers.measure import measure as measure_scene
 from proxy3d.answers.objects import find_objects
 from proxy3d.clips import CaptureOptions
@@ -101,6 +102,30 @@ def ground(where: str | Path, phrase: str, pipeline: Pipeline, options: CaptureO
         "scale": scene.scale.source,
         "model": model_json(pipeline, session.reader.host.name),
         "milliseconds": {"load": round(load + _ms(started, ready), 1), "encode": round(encoded, 1), "answer": _ms(ready, time.perf_counter())},
+    }
+
+
+def describe(where: str | Path, pipeline: Pipeline, options: CaptureOptions | None = None, *, number: int | None = None) -> dict:
+    """The answer of the `describe` verb: a caption of the scene, or of the object of that number; loads no language model.
+
+    Raises:
+        BadInput: no usable scene, weights that name nothing, or no such object.
+    """
+    if pipeline.weights is None:
+        raise BadInput("describe needs trained weights to name objects, and this preset has none; leave --preset out, or add --weights first")
+    scene, load, encoded = load_or_encode(pipeline, where, options)
+    check_fit(scene, pipeline)
+    started = time.perf_counter()
+    namer = pipeline.weights.namer
+    objects = find_objects(scene, namer)
+    things = things_of(scene, objects, namer, pipeline.weights.reader_settings.colours)
+    text = describe_scene(things) if number is None else describe_object(things, number, metric=scene.scale.is_metric)
+    return {
+        "text": text,
+        **({} if number is None else {"object": number}),
+        "objects": boxes_json(objects, scene),
+        "scale": scene.scale.source,
+        "milliseconds": {"load": round(load, 1), "encode": round(encoded, 1), "answer": _ms(started, time.perf_counter())},
     }
 
 

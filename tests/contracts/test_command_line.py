@@ -19,7 +19,7 @@ from proxy3d.proxies.clusterers import CLUSTERERS
 from proxy3d.values import SCALE_SOURCES
 
 WEIGHTS = f"{TINY} --weights mine.safetensors"
-VERBS = ("demo", "encode", "ask", "ground", "measure", "view", "train", "export", "doctor", "data make")
+VERBS = ("demo", "encode", "ask", "ground", "describe", "measure", "view", "train", "export", "doctor", "data make")
 NUMBER = (int, float)
 
 
@@ -91,7 +91,7 @@ def test_the_same_line_writes_the_same_bytes(form, answer, tmp_path):
 @pytest.mark.parametrize("where", ["plain.p3d", "room", "read.p3d"])
 def test_ask(where, answer):
     got = answer(f'ask {where} "Is there a table?" {WEIGHTS if where == "read.p3d" else TINY}')
-    has(got, answer=str, boxes=list, proxies=list, frames=list, scale=str, model=dict, milliseconds=dict)
+    has(got, answer=str, range=(list, type(None)), seen=dict, boxes=list, proxies=list, frames=list, scale=str, model=dict, milliseconds=dict)
     assert "\n" not in got["answer"] and got["scale"] in SCALE_SOURCES
     for box in got["boxes"]:
         is_box(box)
@@ -148,6 +148,17 @@ def test_measure(what, answer):
     has_times(got["milliseconds"], "load", "encode", "answer")
 
 
+def test_describe(answer):
+    got = answer(f"describe read.p3d {WEIGHTS}")
+    has(got, text=str, objects=list, scale=str, milliseconds=dict)
+    assert got["objects"], "this untrained namer is known to name something; pick another seed if it no longer does"
+    for box in got["objects"]:
+        is_box(box)
+        assert box["label"] in got["text"]
+    one = answer(f"describe read.p3d --object 0 {WEIGHTS}")
+    assert one["object"] == 0 and one["objects"] == got["objects"] and got["objects"][0]["label"] in one["text"]
+
+
 def test_measure_builds_no_language_model(answer, monkeypatch):
     from proxy3d.answers.language_models import LANGUAGE_MODELS
 
@@ -156,6 +167,7 @@ def test_measure_builds_no_language_model(answer, monkeypatch):
 
     monkeypatch.setitem(LANGUAGE_MODELS, "tiny", never)
     answer(f"measure read.p3d count table {WEIGHTS}")
+    answer(f"describe read.p3d {WEIGHTS}")
 
 
 def test_view(answer, tmp_path):

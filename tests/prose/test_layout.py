@@ -38,6 +38,11 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "proxy3d.tokens.position": "how many place numbers there are",
     },
     "proxy3d.answers.judge": {"proxy3d.tokens.position": "measures between things with the numbers that describe pairs of proxies"},
+    "proxy3d.answers.describe": {
+        "proxy3d.spacespan.questions.words": "the English of a category is said in one place",
+        "proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it",
+        "proxy3d.tokens.position": "left and right are said from the first camera, as in questions",
+    },
     "proxy3d.answers.evidence": {"proxy3d.spacespan.questions.words": "the English plural of a category is said in one place"},
     "proxy3d.answers.fusion": {
         "proxy3d.tokens.project": "is made of the same two layers, Attend and Feed, as the scene tokens it fuses",

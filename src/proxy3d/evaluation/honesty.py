@@ -1,4 +1,4 @@
-"""What a reader's doubts are worth: do true numbers lie in their ranges, and is what is not there said to be not seen?
+"""What a reader's doubts are worth: do true numbers lie in their ranges, and is what is not there said to be not seen.
 
     python -m proxy3d.evaluation.honesty --rooms data/rooms -o results/honesty.json
 
@@ -20,7 +20,7 @@ from proxy3d.errors import BadInput
 from proxy3d.evaluation.benchmarks.spacespan import progress
 from proxy3d.evaluation.run import write_result
 from proxy3d.pipeline import Pipeline
-from proxy3d.presets import PRESETS
+from proxy3d.presets import PRESETS, changed
 from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.room_clip import load_clip
 from proxy3d.tokens.project import SceneNumbers
@@ -111,8 +111,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     try:
-        from proxy3d.presets import changed
-
         preset = PRESETS["laptop"] if chosen.weights is None else changed(PRESETS["laptop"], weights=chosen.weights)
         write_result(chosen.out, honesty(chosen.rooms, Pipeline(preset)))
     except BadInput as error:
