@@ -65,6 +65,8 @@ class Clock:
 class Bench:
     """The shipped pipeline taken apart at its stages."""
 
+    capture = CAPTURE
+
     def __init__(self):
         self.pipeline = proxy3d.Pipeline(proxy3d.PRESETS["laptop"])
         self.weights = self.pipeline.weights
@@ -123,12 +125,15 @@ class Bench:
         shown = len(points)
         for stage in ("first question", "next question"):
             with clock.stage(way, stage):
-                memory = self.weights.reader.recall(cache)
-                ids = torch.tensor([host.tokenizer.encode(QUESTION + host.chat.after)])
-                past = shown
-                for _ in range(2):  # "yes" or "no", and the stop
-                    hidden, memory = self.read(host.embed(ids), past, memory)
-                    past, ids = past + ids.shape[1], host.logits(hidden[:, -1:]).argmax(-1)
+                self.dense_question(cache, shown)
+
+    def dense_question(self, cache: object, shown: int) -> None:
+        """Ask a language model that has read so many tokens of a scene."""
+        memory, past = self.weights.reader.recall(cache), shown
+        ids = torch.tensor([self.host.tokenizer.encode(QUESTION + self.host.chat.after)])
+        for _ in range(2):  # "yes" or "no", and the stop
+            hidden, memory = self.read(self.host.embed(ids), past, memory)
+            past, ids = past + ids.shape[1], self.host.logits(hidden[:, -1:]).argmax(-1)
 
     def read(self, hidden: torch.Tensor, past: int, cache: object) -> tuple:
         """All layers of the language model over some tokens."""

@@ -16,7 +16,7 @@ from proxy3d.answers import batch
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
 from proxy3d.evaluation import page as pages
-from proxy3d.evaluation import run
+from proxy3d.evaluation import plain_questions, run
 from proxy3d.evaluation.answers_file import KeptAnswers
 from proxy3d.evaluation.benchmarks import spacespan
 from proxy3d.evaluation.plots import bars, histogram
@@ -148,3 +148,22 @@ def test_plots_hold_every_value_and_escape_names():
     text = bars(["a<b"], {"model": [0.5], "blind": [None]})
     assert "a&lt;b" in text and text.count("50.0") >= 1
     assert sum(int(n) for n in re.findall(r'fill="#4a535d">(\d+)<', histogram([0.0, 0.1, -5, 7, 0.1]))) == 5
+
+
+def test_plain_questions_are_answered_and_scored_by_the_one_rule(world, monkeypatch, tmp_path):
+    pipeline = world.pipeline
+    held = {"capture": "a", "made": "b", "questions": [{"question": "Is there a bed?", "answers": ["no"]}, {"question": "How high?", "metres": 0.8}]}
+    (tmp_path / "q.json").write_text(json.dumps(held))
+    monkeypatch.setattr(plain_questions, "QUESTIONS", tmp_path / "q.json")
+    scene = pipeline.encode_clip(synthetic_clip(seed=0, frames=2, size_px=(48, 36))[0])
+    monkeypatch.setattr(plain_questions, "load_or_encode", lambda *a: (scene, 0.0, 0.0))
+    found = plain_questions.asked(tmp_path, pipeline, pipeline.weights)
+    assert found["summary"]["asked"] == 2 and all({"said", "right", "blind_said"} <= set(row) for row in found["answers"])
+    scored = [plain_questions.is_right(said, held["questions"][i]) for i, said in ((0, "No."), (0, "yes"), (1, "0.9 m"), (1, "1.1 m"), (1, "high"))]
+    assert scored == [True, False, True, False, False]
+
+
+def test_the_shipped_plain_questions_are_twenty_and_each_can_be_right():
+    held = json.loads(plain_questions.QUESTIONS.read_text(encoding="utf-8"))["questions"]
+    assert len({q["question"] for q in held}) == 20
+    assert all(plain_questions.is_right(q["answers"][0] if "answers" in q else f"{q['metres']} m", q) for q in held)

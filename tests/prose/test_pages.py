@@ -13,6 +13,7 @@ import pytest
 
 from proxy3d.cli import app
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.growth_tables import render_growth, render_plain_questions
 from proxy3d.evaluation.report import (
     BLOCKS,
     PAGES,
@@ -231,3 +232,18 @@ def test_the_licence_is_the_one_that_the_package_states():
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License" in text and "END OF TERMS AND CONDITIONS" in text
     assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_growth_and_plain_questions_are_told_with_what_was_not_run_and_what_was_wrong():
+    row = {"frames": 4, "patches": 784, "frozen_encoders_ms": 10.0, "proxy_encoder_ms": 5.0, "cluster_ms": 1.0, "prefill_ms": 9.0, "question_ms": 7.0}
+    growth = {"frames": [row], "questions": [{"questions": 1, "ms_per_question": 3.0}], "settings": {"rounds": 2, "capture": "c"}}
+    growth |= {"machine": "m", "date": "d"}
+    assert "| 4 | 784 | 16 | 9 | 7 | not run | not run |" in render_growth(growth)
+    with pytest.raises(BadInput, match="lacks 'questions'"):
+        render_growth({k: v for k, v in growth.items() if k != "questions"})
+    said = {"question": "Is there a bed?", "answers": ["no"], "said": "yes", "right": False}
+    plain = {"summary": {"right": 0, "asked": 1, "blind_right": 1}, "answers": [said], "capture": "c", "questions_made": "by hand"}
+    text = render_plain_questions(plain)
+    assert "| Is there a bed? | no | yes | no |" in text and "0 of 1 are right; a reader that sees nothing gets 1" in text
+    with pytest.raises(BadInput, match="lacks 'capture'"):
+        render_plain_questions({k: v for k, v in plain.items() if k != "capture"})

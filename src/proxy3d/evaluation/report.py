@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.growth_tables import render_growth, render_plain_questions
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline
 from proxy3d.evaluation.proxy_tables import plot_proxies, render_clusterer_speed, render_proxies
 
@@ -243,13 +244,15 @@ PROXIES_BLOCKS: Blocks = {
     "proxies": ("results/proxies.json", render_proxies),
     "clusterer speed": ("results/clusterer_speed.json", render_clusterer_speed),
 }
-HEADLINE_BLOCKS: Blocks = {"headline": ("results/headline.json", render_headline)}
+HEADLINE_BLOCKS: Blocks = {"headline": ("results/headline.json", render_headline), "growth": ("results/growth.json", render_growth)}
+FINDINGS_BLOCKS: Blocks = {"plain questions": ("results/plain_questions.json", render_plain_questions)}
 PAGES: dict[str, Blocks] = {
     "README.md": BLOCKS,
     "docs/data.md": DATA_BLOCKS,
     "docs/proxies.md": PROXIES_BLOCKS,
     "docs/headline.md": HEADLINE_BLOCKS,
     "docs/evaluation.md": EVALUATION_BLOCKS,
+    "docs/findings.md": FINDINGS_BLOCKS,
 }
 PLOTS = {"docs/proxies.svg": ("results/proxies.json", plot_proxies), "docs/headline.svg": ("results/headline.json", plot_headline)}
 

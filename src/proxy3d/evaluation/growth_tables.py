@@ -1,0 +1,57 @@
+"""Tables of what grows with work (`speed/growth.py`), and of plain questions about a real capture (`evaluation/plain_questions.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from proxy3d.errors import BadInput
+
+COLUMNS = {
+    "frames": "frames",
+    "patches": "patches",
+    "encode_ms": "encode, ms",
+    "prefill_ms": "32 proxies: read the scene, ms",
+    "question_ms": "a question, ms",
+    "dense_prefill_ms": "every patch: read the scene, ms",
+    "dense_question_ms": "a question, ms",
+}
+
+
+def render_growth(result: Mapping) -> str:
+    """Markdown of how cost grows with the frames of a clip, and with the questions about a scene.
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    try:
+        rows = []
+        for row in result["frames"]:
+            encode = sum(row[key] for key in ("frozen_encoders_ms", "proxy_encoder_ms", "cluster_ms"))
+            cells = {**row, "encode_ms": encode}
+            rows.append("| " + " | ".join("not run" if cells.get(key) is None else f"{cells[key]:.0f}" for key in COLUMNS) + " |")
+        asked = [f"| {row['questions']} | {row['ms_per_question']:.0f} |" for row in result["questions"]]
+        about = f"Medians of {result['settings']['rounds']} rounds on {result['machine']}, {result['date']}; {result['settings']['capture']}."
+    except KeyError as error:
+        raise BadInput(f"growth: lacks {error}; expected what `python speed/growth.py` writes") from None
+    head = [f"| {' | '.join(COLUMNS.values())} |", "|---" * len(COLUMNS) + "|"]
+    return "\n".join([*head, *rows, "", "| questions at once | ms for each |", "|---|---|", *asked, "", about])
+
+
+def render_plain_questions(result: Mapping) -> str:
+    """Markdown of each question with its answer, right or not.
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    try:
+        summary, rows = result["summary"], []
+        for row in result["answers"]:
+            true = f"{row['metres']} m" if "metres" in row else " or ".join(row["answers"])
+            rows.append(f"| {row['question']} | {true} | {row['said']} | {'yes' if row['right'] else 'no'} |")
+        said = f"{summary['right']} of {summary['asked']} are right"
+        if "blind_right" in summary:
+            said += f"; a reader that sees nothing gets {summary['blind_right']}"
+        about = f"{said}. The capture: {result['capture']}. Questions and true answers were made {result['questions_made']}."
+    except KeyError as error:
+        raise BadInput(f"plain questions: lacks {error}; expected what `python -m proxy3d.evaluation.plain_questions` writes") from None
+    return "\n".join(["| question | true | said | right |", "|---|---|---|---|", *rows, "", about])
