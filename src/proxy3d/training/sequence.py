@@ -23,7 +23,7 @@ WALLS = 0.2  # what all that is no thing counts beside all things, when tokens s
 
 STAGES = (
     Stage("names", ("host.", "scene.", "named", "no_thing", "colour", "box", "unasked"), steps=300, lr=1e-3, warmup=30),
-    Stage("answers", ("",), steps=900, lr=8e-4, warmup=30, fast=("gate",)),
+    Stage("answers", ("",), steps=900, lr=1.2e-3, warmup=30, fast=("gate",)),
 )
 
 
@@ -36,7 +36,7 @@ class PackedSettings:
     blur: float = 0.8  # most noise on features, in their own standard deviations; none on those of true objects
     bf16: bool = True
     asks: bool = True  # False: the stage of names alone
-    weight_words: float = 1.0
+    weight_words: float = 2.0
     weight_point: float = 2.0
     weight_box: float = 0.5
     weight_measure: float = 1.0
