@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from proxy3d.answers.fusion import GatedCrossAttention
+from proxy3d.answers.measured import Measured, Told
 from proxy3d.answers.scene_tokens import SceneText, SceneVectors
 from proxy3d.answers.words import word_llama
 from proxy3d.tokens.project import SceneNumbers
@@ -31,6 +32,7 @@ class SequenceSettings:
     heads: int = 4
     position: str = "place"  # one of scene_tokens.POSITIONS
     bridge: str = "prefix"  # in the sequence; read by gated cross-attention in every second layer; or written out as words
+    measures: bool = True  # named things are measured against each other
 
     def __post_init__(self):
         if self.bridge not in BRIDGES:
@@ -39,24 +41,48 @@ class SequenceSettings:
 
 @dataclass(frozen=True)
 class Packed:
-    """Several questions in one sequence of S words: each sees the scene and its own past, and starts where the scene ends."""
+    """Several questions in one sequence of S words: each sees the scene, all of itself, and its own answer's past, and starts where the scene
+    ends."""
 
     ids: Int[Tensor, "S"]
     row: Int[Tensor, "S"]  # which question
     place: Int[Tensor, "S"]  # which word of it
     start: Int[Tensor, "Q"]  # where each begins in the sequence
+    asked: Int[Tensor, "Q"]  # its words without the answer
 
     @staticmethod
-    def of(rows: Sequence[Sequence[int]]) -> Packed:
+    def of(questions: Sequence[Sequence[int]], answers: Sequence[Sequence[int]] | None = None) -> Packed:
+        """Questions, each with what is known of its answer."""
+        rows = [(*q, *a) for q, a in zip(questions, answers or [()] * len(questions), strict=True)]
         length = torch.tensor([len(row) for row in rows])
         start = length.cumsum(0) - length
         row = torch.repeat_interleave(torch.arange(len(rows)), length)
-        return Packed(torch.tensor([i for r in rows for i in r]), row, torch.arange(len(row)) - start[row], start)
+        ids, asked = torch.tensor([i for r in rows for i in r]), torch.tensor([len(q) for q in questions])
+        return Packed(ids, row, torch.arange(len(row)) - start[row], start, asked)
+
+    @property
+    def slot(self) -> Int[Tensor, "Q"]:
+        """Where the last word of each question stands."""
+        return self.start + self.asked - 1
+
+    @property
+    def end(self) -> Int[Tensor, "Q"]:
+        """Where the last word of each question and its answer stands."""
+        return torch.cat([self.start[1:], torch.tensor([len(self.ids)])]) - 1
+
+    @property
+    def is_question(self) -> Bool[Tensor, "S"]:
+        return self.place < self.asked[self.row]
 
     def sees(self, shown: int) -> Bool[Tensor, "1 1 S P+S"]:
         """Who looks at whom; all `shown` tokens of the scene come first."""
-        own = (self.row[:, None] == self.row[None]) & (self.place[:, None] >= self.place[None])
+        own = (self.row[:, None] == self.row[None]) & ((self.place[:, None] >= self.place[None]) | self.is_question[None])
         return torch.cat([own.new_ones(len(own), shown), own], 1)[None, None]
+
+    def by_question(self) -> tuple[Int[Tensor, "Q n"], Bool[Tensor, "Q n"]]:
+        """Where word i of each question stands in the sequence, and whether it has that many."""
+        column = torch.arange(int(self.asked.max()))
+        return self.start[:, None] + column.clamp(max=self.asked[:, None] - 1), column < self.asked[:, None]
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,7 @@ class Shown:
     middle: Float[Tensor, "K W"]  # the things in it, half-way through the layers
     thing: Float[Tensor, "K W"]  # and after the last
     xyz_room_m: Float[Tensor, "K 3"]
+    viewer: Float[Tensor, "4"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +103,7 @@ class Heard:
     """Questions that were read after a scene."""
 
     found: Float[Tensor, "S K"]  # logits: which things each word names
+    told: Told | None  # what was measured
     last: Float[Tensor, "S W"]
 
 
@@ -92,9 +120,11 @@ class SequenceReader(nn.Module):
     """Scene tokens, then the words of a question, then those of its answer, in one transformer trained from nothing.
 
     Scene tokens look at each other in both directions. Half-way through the layers each word finds the things that it names, which is
-    taught, and takes in what it found, as ordinary attention would have to learn from answers alone. At the answer slot, the last word of
-    the question, the reader says the first word, measures a length, and points: what the word found that the question is about, and its
-    own state against that of every thing. The box of a pointed-at thing follows from both.
+    taught, takes in what it found, and is told how that lies to the other things that the question names, as ordinary attention would have
+    to learn from answers alone. At the answer slot, the last word of the question, the reader says the first word, measures a length, and
+    points: what the word found that the question is about, its own state against that of every thing, and how the thing lies to the named
+    ones. The box of a pointed-at thing follows from the first two. A word of an answer may be one of the question's (a pointer network, See
+    et al. 2017, arXiv 1704.04368).
     """
 
     def __init__(self, settings: SequenceSettings, *, seed: int = 0):
@@ -122,17 +152,19 @@ class SequenceReader(nn.Module):
         self.unasked = nn.Parameter(torch.zeros(s.width))  # stands for a question where a thing tells its own box
         self.box_asked, self.box_thing = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width)
         self.box = nn.Sequential(nn.GELU(), nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 6))
-        self.measure = nn.Sequential(nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 2))
+        self.measured, self.at_once = (Measured(s.width), nn.Linear(s.width, s.width)) if s.measures else (None, None)
+        self.measure = nn.Sequential(nn.Linear(2 * s.width, s.width), nn.GELU(), nn.Linear(s.width, 2))
+        self.copies, self.copied, self.own = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width), nn.Linear(s.width, 1)
 
     def show(self, numbers: SceneNumbers) -> Shown:
         """Read a scene."""
         hidden, things = self.scene(numbers)
         if self.cross:
-            return Shown(None, 0, hidden, hidden[0, things], hidden[0, things], numbers.xyz_room_m)
+            return Shown(None, 0, hidden, hidden[0, things], hidden[0, things], numbers.xyz_room_m, numbers.viewer)
         cache, rotary = self.host.new_cache(), self.host.rotary(hidden, torch.arange(hidden.shape[1])[None])
         middle = self._run(hidden, range(self.half), None, rotary, cache, None)
         last = self._run(middle, range(self.half, self.settings.layers), None, rotary, cache, None)
-        return Shown(cache, hidden.shape[1], None, self._normal(middle)[things], self._normal(last)[things], numbers.xyz_room_m)
+        return Shown(cache, hidden.shape[1], None, self._normal(middle)[things], self._normal(last)[things], numbers.xyz_room_m, numbers.viewer)
 
     def hear(self, shown: Shown, packed: Packed) -> Heard:
         """Read questions, with what is known of their answers, after a scene. Fills the scene's cache: see `forget`."""
@@ -144,15 +176,43 @@ class SequenceReader(nn.Module):
         seen = share @ shown.middle / (share.sum(-1, keepdim=True) + 0.1)
         sure = torch.stack([found.amax(-1) / 4, share.sum(-1).log1p()], -1)
         hidden = hidden + self.take_in(seen) + self.sure(sure)
-        last = self._run(hidden, range(self.half, self.settings.layers), sees, rotary, shown.cache, shown.memory)
-        return Heard(found, self._normal(last))
+        told = None
+        if self.measured is not None:
+            at, is_word = packed.by_question()
+            told = self.measured(self._normal(hidden)[at], found[at], is_word, self.own_boxes(shown).detach(), shown.viewer)
+            for where, what in ((at[is_word], told.word[is_word]), (packed.slot, told.slot)):
+                hidden = hidden.index_add(1, where, what[None].to(hidden.dtype))
+        last = self._normal(self._run(hidden, range(self.half, self.settings.layers), sees, rotary, shown.cache, shown.memory))
+        if told is not None:  # a measure may be the answer as it is
+            last = last.index_add(0, packed.slot, self.at_once(told.slot).to(last.dtype))
+        return Heard(found, told, last)
 
-    def point(self, shown: Shown, packed: Packed, heard: Heard, slot: Int[Tensor, "Q"]) -> Float[Tensor, "Q K"]:
-        """How surely each thing is meant (logits) by the questions whose answer slots stand there in the sequence."""
-        asked = heard.last[slot]
-        own = (packed.row[None] == packed.row[slot][:, None]) & (packed.place[None] <= packed.place[slot][:, None])
+    def own_boxes(self, shown: Shown) -> Float[Tensor, "K 6"]:
+        """The box of what each thing is part of, whatever is asked."""
+        return self.boxes(self.unasked.expand_as(shown.thing), shown.thing, shown.xyz_room_m).float()
+
+    def point(self, shown: Shown, packed: Packed, heard: Heard) -> Float[Tensor, "Q K"]:
+        """How surely each thing is meant (logits) by each question."""
+        asked = heard.last[packed.slot]
+        own = (packed.row[None] == packed.row[packed.slot][:, None]) & packed.is_question[None]
         about = self.about(asked, heard.last).float().masked_fill(~own, -torch.inf).softmax(-1)
-        return about @ heard.found + self.meant(asked, shown.thing).float()
+        point = about @ heard.found + self.meant(asked, shown.thing).float()
+        return point if heard.told is None else point + heard.told.thing.float()
+
+    def lengths(self, packed: Packed, heard: Heard) -> Float[Tensor, "Q 2"]:
+        """Logarithms of metres and of square metres, where either is the answer."""
+        slot = heard.last[packed.slot]
+        told = torch.zeros_like(slot) if heard.told is None else heard.told.slot.to(slot.dtype)
+        return self.measure(torch.cat([slot, told], -1)).float()
+
+    def says(self, packed: Packed, heard: Heard, at: Int[Tensor, "A"]) -> Float[Tensor, "A V"]:
+        """Log probability of the word that comes after each of these places: one of its own, or one of the question's."""
+        state = heard.last[at]
+        own = (packed.row[None] == packed.row[at][:, None]) & packed.is_question[None]
+        copied = (self.copies(state) @ self.copied(heard.last).T / state.shape[-1] ** 0.5).float().masked_fill(~own, -torch.inf).softmax(-1)
+        share = self.own(state).float().sigmoid()
+        spoken = self.next_word(state).float().softmax(-1) * share
+        return spoken.scatter_add(1, packed.ids.expand(len(at), -1), copied * (1 - share)).clamp_min(1e-9).log()
 
     @staticmethod
     def forget(shown: Shown) -> None:
@@ -167,8 +227,7 @@ class SequenceReader(nn.Module):
         """
         hidden = self.host.embed(self.spelled.ids)[None]
         rotary = self.host.rotary(hidden, self.spelled.place[None])
-        ends = torch.cat([self.spelled.start[1:], torch.tensor([len(self.spelled.ids)])]) - 1
-        kinds = self._normal(self._run(hidden, range(self.half), self.spelled.sees(0), rotary, None, None))[ends]
+        kinds = self._normal(self._run(hidden, range(self.half), self.spelled.sees(0), rotary, None, None))[self.spelled.end]
         return torch.cat([self.named(kinds, middle).T, self.no_thing(middle)], 1).float()
 
     def boxes(self, asked: Float[Tensor, "*b W"], thing: Float[Tensor, "*b W"], xyz_room_m: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 6"]:
@@ -181,12 +240,12 @@ class SequenceReader(nn.Module):
         """Greedy answers of at most `longest` tokens, and what is pointed at with a score of at least `least`, to questions as tokens."""
         self.forget(shown)
         packed = Packed.of(questions)
-        heard, at = self.hear(shown, packed), packed.start + torch.tensor([len(q) - 1 for q in questions])
-        slot, point = heard.last[at], self.point(shown, packed, heard, at)
+        heard = self.hear(shown, packed)
+        slot, point = heard.last[packed.slot], self.point(shown, packed, heard)
         box = torch.zeros(*point.shape, 6)
         rows, columns = (point.sigmoid() >= least).nonzero(as_tuple=True)
         box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
-        measured, best = self.measure(slot).exp(), self.next_word(slot).argmax(-1).tolist()
+        measured, best = self.lengths(packed, heard).exp(), self.says(packed, heard, packed.slot).argmax(-1).tolist()
         said: list[list[int]] = [[] for _ in questions]
         still = list(range(len(questions))) if longest else []
         while still:
@@ -195,9 +254,8 @@ class SequenceReader(nn.Module):
             still = [row for row in still if said[row][-1] != self.host.tokenizer.stop and len(said[row]) < longest]
             if still:
                 self.forget(shown)
-                packed = Packed.of([(*questions[row], *said[row]) for row in still])
-                ends = torch.cat([packed.start[1:], torch.tensor([len(packed.ids)])]) - 1
-                best = self.next_word(self.hear(shown, packed).last[ends]).argmax(-1).tolist()
+                packed = Packed.of([questions[row] for row in still], [said[row] for row in still])
+                best = self.says(packed, self.hear(shown, packed), packed.end).argmax(-1).tolist()
         return [Reply(self._text(said[i], measured[i]), point[i], box[i]) for i in range(len(questions))]
 
     def _text(self, said: Sequence[int], measured: Tensor) -> str:

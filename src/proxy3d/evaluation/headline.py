@@ -150,6 +150,7 @@ def reader_settings(variant: Variant, weights: Weights, data: StudyData, setting
         heads=settings.heads,
         position=variant.position,
         bridge=variant.bridge,
+        measures=variant.measures,
     )
 
 

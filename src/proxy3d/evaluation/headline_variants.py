@@ -21,6 +21,7 @@ class Variant:
     tested: Mapping[str, Grouping] = field(default_factory=dict)  # by name of the result
     position: str = "place"
     bridge: str = "prefix"
+    measures: bool = True
     names: bool = True  # False: no stage, and no loss, in which tokens say what they are
 
     def groupings(self) -> tuple[Grouping, ...]:
@@ -40,6 +41,7 @@ VARIANTS: dict[str, Variant] = {
     "dense": _one("every patch a token", Grouping(PATCHES)),
     "ours": Variant("proxies, any number of them", Representation(_DRAWN), COUNTS),
     "blind": _one("nothing", _OURS, ("feature", "place", "viewer")),
+    "symbols": _one("true objects as tokens", Grouping(OBJECTS)),
     "oracle": _one("true boxes as text", Grouping(OBJECTS), bridge="text"),
     # Other ways to as many tokens, with the same learned features.
     "ours_32": _one("32 proxies", _OURS),
@@ -54,6 +56,7 @@ VARIANTS: dict[str, Variant] = {
     "no_position": _one("no 3D position encoding", _OURS, position="none"),
     "hybrid_position": _one("position as published", _OURS, position="hybrid"),
     "no_stage_1": _one("no stage 1: frozen features", Grouping(frozen=True)),
+    "no_measures": _one("no measures between named things", _OURS, measures=False),
     "no_names": _one("no stage of names", _OURS, names=False),
     "cross_attention": _one("cross-attention for the prefix", _OURS, bridge="cross_attention"),
     "no_order": _one("no breadth-first order", Grouping(ordered=False)),

@@ -52,22 +52,36 @@ def seen_from_start(xyz_room_m: Float[Tensor, "*b K 3"], viewer: Float[Tensor, "
 
 
 def pair_numbers(centre_room_m: Float[Tensor, "*b n 3"], size_m: Float[Tensor, "*b n 3"], viewer: Float[Tensor, "4"]) -> Float[Tensor, "*b n n 10"]:
-    """How thing j lies to thing i, as the first camera sees both, in metres.
+    """How thing j lies to thing i, for all things of a set: see `between`."""
+    return between(centre_room_m, size_m, centre_room_m, size_m, viewer)
 
-    To the right, further ahead and above; the sine of the angle from i to j, positive to the right; further from the camera on the
-    floor; how far apart in space, on the floor, and as a logarithm; taller and larger (logarithms).
+
+def between(
+    centre_room_m: Float[Tensor, "*b m 3"],
+    size_m: Float[Tensor, "*b m 3"],
+    other_room_m: Float[Tensor, "*b n 3"],
+    other_size_m: Float[Tensor, "*b n 3"],
+    viewer: Float[Tensor, "4"],
+) -> Float[Tensor, "*b m n 10"]:
+    """How each of n others lies to each of m things, as the first camera sees both, in metres.
+
+    To the right, further ahead and above; the sine of the angle from the thing to the other, positive to the right; further from the camera
+    on the floor; how far apart in space, on the floor, and as a logarithm; taller and larger (logarithms).
     """
-    place = torch.cat([seen_from_start(centre_room_m, viewer), centre_room_m[..., 2:]], -1)
-    away = (place[..., :2].square().sum(-1) + 1e-4).sqrt()
-    size = size_m.clamp_min(0.02).log()
-    offset = place[..., None, :, :] - place[..., :, None, :]
-    right, ahead = place[..., 0], place[..., 1]
-    turn = right[..., None, :] * ahead[..., :, None] - ahead[..., None, :] * right[..., :, None]
-    turn = turn / (away[..., None, :] * away[..., :, None])
+    (place, away, size), (other, other_away, other_size) = (_seen(*of, viewer) for of in ((centre_room_m, size_m), (other_room_m, other_size_m)))
+    offset = other[..., None, :, :] - place[..., :, None, :]
+    turn = other[..., None, :, 0] * place[..., :, None, 1] - other[..., None, :, 1] * place[..., :, None, 0]
+    turn = turn / (other_away[..., None, :] * away[..., :, None])
     far, flat = ((offset[..., :d].square().sum(-1) + 1e-4).sqrt() for d in (3, 2))
-    scalars = (turn, away[..., None, :] - away[..., :, None], far, flat, (far + 0.1).log())
-    larger = (s[..., None, :] - s[..., :, None] for s in (size[..., 2], size.sum(-1)))
+    scalars = (turn, other_away[..., None, :] - away[..., :, None], far, flat, (far + 0.1).log())
+    larger = (b[..., None, :] - a[..., :, None] for a, b in ((size[..., 2], other_size[..., 2]), (size.sum(-1), other_size.sum(-1))))
     return torch.cat([offset, torch.stack([*scalars, *larger], -1)], -1)
+
+
+def _seen(centre_room_m: Tensor, size_m: Tensor, viewer: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Place from the start (right, ahead, up), distance from there on the floor, and logarithms of the size."""
+    place = torch.cat([seen_from_start(centre_room_m, viewer), centre_room_m[..., 2:]], -1)
+    return place, (place[..., :2].square().sum(-1) + 1e-4).sqrt(), size_m.clamp_min(0.02).log()
 
 
 def pose_numbers(at: Float[Tensor, "*b 3"], towards: Float[Tensor, "*b 3"], centre: Float[Tensor, "*b n 3"]) -> Float[Tensor, "*b n 4"]:

@@ -24,7 +24,7 @@ WALLS = 0.2  # what all that is no thing counts beside all things, when tokens s
 
 STAGES = (
     Stage("names", ("host.", "scene.", "named", "no_thing", "colour", "box", "unasked"), steps=300, lr=1e-3, warmup=30),
-    Stage("answers", ("",), steps=900, lr=8e-4, warmup=30, fast=("gate",)),
+    Stage("answers", ("",), steps=900, lr=1.2e-3, warmup=30, fast=("gate",)),
 )
 
 
@@ -37,7 +37,7 @@ class PackedSettings:
     blur: float = 0.8  # most noise on features, in their own standard deviations; none on those of true objects
     bf16: bool = True
     asks: bool = True  # False: the stage of names alone
-    weight_words: float = 1.0
+    weight_words: float = 2.0
     weight_point: float = 2.0
     weight_box: float = 0.5
     weight_measure: float = 1.0
@@ -102,16 +102,14 @@ class SequenceObjective:
 
     def _asked(self, shown: Shown, lesson: RoomLesson, questions: Sequence[Question]) -> dict[str, Tensor]:
         s, reader = self.settings, self.reader
-        packed = Packed.of([q.wording.ids + q.answer[:-1] for q in questions])
+        packed = Packed.of([q.wording.ids for q in questions], [q.answer[:-1] for q in questions])
         heard = reader.hear(shown, packed)
-        first = packed.start + torch.tensor([len(q.wording.ids) - 1 for q in questions])
-        slot = heard.last[first]
-        parts = self._pointing(reader.point(shown, packed, heard, first), slot, shown, lesson, questions)
-        said = [(int(at) + n, word) for at, q in zip(first, questions, strict=True) for n, word in enumerate(q.answer)]
+        parts = self._pointing(reader.point(shown, packed, heard), heard.last[packed.slot], shown, lesson, questions)
+        said = [(at + n, word) for at, q in zip(packed.slot.tolist(), questions, strict=True) for n, word in enumerate(q.answer)]
         if said:
             at, word = torch.tensor(said).T
-            parts["words"] = F.cross_entropy(reader.next_word(heard.last[at]).float(), word) * s.weight_words
-        parts |= self._measure(slot, questions)
+            parts["words"] = F.nll_loss(reader.says(packed, heard, at), word) * s.weight_words
+        parts |= self._measure(reader.lengths(packed, heard), questions)
         if reader.settings.categories and (match := self._match(heard.found, packed, lesson, questions)) is not None:
             parts["match"] = match * s.weight_match
         return parts
@@ -126,13 +124,13 @@ class SequenceObjective:
             parts["box"] = (box_loss(box, true[rows, columns]) * each).sum() / each.sum() * self.settings.weight_box
         return parts
 
-    def _measure(self, slot: Tensor, questions: Sequence[Question]) -> dict[str, Tensor]:
+    def _measure(self, lengths: Float[Tensor, "Q 2"], questions: Sequence[Question]) -> dict[str, Tensor]:
         kind = [MEASURED.index(q.record.answer_type) if q.record.answer_type in MEASURED else -1 for q in questions]
         rows = [i for i, k in enumerate(kind) if k >= 0]
         if not rows:
             return {}
         true = torch.tensor([questions[i].metres for i in rows]).clamp_min(0.05).log()
-        said = self.reader.measure(slot[rows]).float()[torch.arange(len(rows)), [kind[i] for i in rows]]
+        said = lengths[rows, [kind[i] for i in rows]]
         return {"measure": F.smooth_l1_loss(said, true, beta=0.1) * self.settings.weight_measure}
 
     def _match(self, found: Tensor, packed: Packed, lesson: RoomLesson, questions: Sequence[Question]) -> Tensor | None:
@@ -162,8 +160,7 @@ def names_loss(reader: SequenceReader, shown: Shown, lesson: RoomLesson, colour:
     things = is_thing.nonzero()[:, 0]
     if len(things):
         seen = shown.thing[things]
-        own = reader.boxes(reader.unasked.expand_as(seen), seen, shown.xyz_room_m[things]).float()
-        parts["own_box"] = box_loss(own, box[things]).mean()
+        parts["own_box"] = box_loss(reader.own_boxes(shown)[things], box[things]).mean()
         shade = colour[lesson.made_of[things].argmax(1)]
         if bool((shade >= 0).any()):
             parts["shade"] = F.cross_entropy(reader.colour(seen).float(), shade, ignore_index=-1)
