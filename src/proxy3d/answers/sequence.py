@@ -159,7 +159,7 @@ class SequenceReader(nn.Module):
         self.unasked = nn.Parameter(torch.zeros(s.width))  # stands for a question where a thing tells its own box
         self.box_asked, self.box_thing = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width)
         self.box = nn.Sequential(nn.GELU(), nn.Linear(s.width, s.width), nn.GELU(), nn.Linear(s.width, 6))
-        self.measured = Measured(s.width) if s.measures else None
+        self.measured, self.at_once = (Measured(s.width), nn.Linear(s.width, s.width)) if s.measures else (None, None)
         self.measure = nn.Sequential(nn.Linear(2 * s.width, s.width), nn.GELU(), nn.Linear(s.width, 2))
         self.copies, self.copied, self.own = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width), nn.Linear(s.width, 1)
 
@@ -203,8 +203,10 @@ class SequenceReader(nn.Module):
             told = self.measured(self._normal(hidden)[at], found[at], is_word, self.own_boxes(shown).detach(), shown.viewer)
             for where, what in ((at[is_word], told.word[is_word]), (packed.slot, told.slot)):
                 hidden = hidden.index_add(1, where, what[None].to(hidden.dtype))
-        last = self._run(hidden, range(self.half, self.settings.layers), sees, rotary, shown.cache, shown.memory)
-        return Heard(found, told, self._normal(last))
+        last = self._normal(self._run(hidden, range(self.half, self.settings.layers), sees, rotary, shown.cache, shown.memory))
+        if told is not None:  # a measure may be the answer as it is
+            last = last.index_add(0, packed.slot, self.at_once(told.slot).to(last.dtype))
+        return Heard(found, told, last)
 
     def own_boxes(self, shown: Shown) -> Float[Tensor, "K 6"]:
         """The box of what each thing is part of, whatever is asked."""

@@ -50,6 +50,7 @@ VARIANTS: dict[str, Variant] = {
     "dense": _one("every patch a token", Grouping(PATCHES)),
     "ours": Variant("proxies, any number of them", Representation(_DRAWN), COUNTS),
     "blind": _one("nothing", _OURS, ("feature", "place", "viewer")),
+    "symbols": _one("true objects as tokens", Grouping(OBJECTS)),
     "oracle": _one("true boxes as text", Grouping(OBJECTS), bridge="text"),
     # Other ways to as many tokens, with the same learned features.
     "ours_32": _one("32 proxies", _OURS),

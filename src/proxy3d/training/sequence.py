@@ -28,7 +28,7 @@ PROXIES, SYMBOLS = "proxies", "symbols"
 
 STAGES = (
     Stage("names", ("host.", "scene.", "named", "no_thing", "colour", "box", "unasked"), steps=300, lr=1e-3, warmup=30),
-    Stage("answers", ("",), steps=900, lr=8e-4, warmup=30, fast=("gate",)),
+    Stage("answers", ("",), steps=900, lr=1.2e-3, warmup=30, fast=("gate",)),
 )
 
 
@@ -40,15 +40,15 @@ class PackedSettings:
     questions: int = 24  # drawn from each room
     blur: float = 0.8  # most noise on features, in their own standard deviations; none on those of true objects
     bf16: bool = True
-    asks: bool = True  # the data set's questions; False: the stage of names alone, and those in which all questions are made
-    shows: str = PROXIES  # or SYMBOLS: true objects in their place
-    makes: tuple[str, ...] = ()  # kinds of questions (made_questions.MADE) that are made while training goes on; only where tokens carry names
-    weight_words: float = 1.0
+    asks: bool = True  # False: the stage of names alone
+    weight_words: float = 2.0
     weight_point: float = 2.0
     weight_box: float = 0.5
     weight_measure: float = 1.0
     weight_match: float = 2.0
     weight_names: float = 0.5
+    shows: str = PROXIES  # or SYMBOLS: true objects in their place
+    makes: tuple[str, ...] = ()  # kinds of questions (made_questions.MADE) that are made while training goes on; only where tokens carry names
 
 
 @dataclass(frozen=True)
