@@ -40,6 +40,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it",
         "proxy3d.tokens.position": "how many place numbers there are",
     },
+    "proxy3d.answers.measured": {"proxy3d.tokens.position": "measures between things with the numbers that describe pairs of proxies"},
     "proxy3d.answers.judge": {"proxy3d.tokens.position": "measures between things with the numbers that describe pairs of proxies"},
     "proxy3d.answers.fusion": {
         "proxy3d.tokens.project": "is made of the same two layers, Attend and Feed, as the scene tokens it fuses",
