@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from proxy3d.errors import BadInput
-from proxy3d.training.loop import Stage, run_stage
+from proxy3d.training.loop import Stage, _mean_gradients, run_stage
 from proxy3d.training.processes import Processes, processes
 from proxy3d.training.remembered import remembered
 
@@ -112,6 +112,12 @@ def test_a_step_is_the_mean_of_its_micro_steps(tmp_path):
     at_once = run_stage(Stage(**{**STAGE.__dict__, "accumulate": 1}), mean, tmp_path / "once", log=lambda line: None)
     assert all(torch.allclose(p, mean.named_parameters()[n], atol=1e-6) for n, p in several.named_parameters().items())
     assert facts["loss"]["error"] == pytest.approx(at_once["loss"]["error"], abs=1e-6) and facts["step"] == 12
+    gradients = []  # Adam does not see how large a gradient is: look at it
+    for toy, accumulate in ((Toy(), 4), (Mean(), 1)):
+        parameters = toy.named_parameters()
+        _mean_gradients(toy, 0, accumulate, list(parameters.values()), Processes())
+        gradients.append(parameters["moves.weight"].grad)
+    assert torch.allclose(*gradients, atol=1e-6)
     once, _ = trained(tmp_path / "other", Stage(**{**STAGE.__dict__, "accumulate": 1}))
     assert not torch.allclose(once.named_parameters()["moves.weight"], several.named_parameters()["moves.weight"], atol=1e-3)
 

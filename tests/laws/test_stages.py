@@ -14,7 +14,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cast_rooms import cast_data_set
-from proxy3d.answers.sequence import IDENTIFIERS, SequenceReader
+from proxy3d.answers.sequence import IDENTIFIERS, Packed, SequenceReader
 from proxy3d.evaluation.headline import StudySettings, reader_settings, stages, trained
 from proxy3d.evaluation.headline_data import colour_words, load_study
 from proxy3d.evaluation.headline_variants import VARIANTS
@@ -192,6 +192,9 @@ def test_a_phrase_is_answered_by_the_names_of_tokens_that_show_its_targets(study
         numbers = [NAMES.index(name) for name in record.answer.split()]
         tokens = [int((identity == number).nonzero()) for number in numbers]
         assert {int(lesson.made_of[k].argmax()) for k in tokens} == set(asked[record.question].targets) and tokens == sorted(tokens)
+    first, second = (int(lesson.made_of[k].argmax()) for k in (3, 1))
+    both = replace(phrases[0], targets=(first, second), boxes=phrases[0].boxes[:1] * 2, answer="2", answers=("2",))
+    assert named_phrases([both], lesson, identity)[0].answer == f"{NAMES[identity[1]]} {NAMES[identity[3]]}", "in the order of the scene"
     assert named_phrases(phrases, lesson, torch.full_like(identity, NAMELESS)) == []
     hidden = replace(lesson, made_of=lesson.made_of * 0, owned=lesson.owned * 0)
     assert token_of(hidden, phrases[0].targets[0]) is None and named_phrases(phrases, hidden, identity) == []
@@ -211,6 +214,20 @@ def test_names_are_drawn_anew_in_every_step_and_again_in_the_same_step(study, re
     assert float(once[0].detach()) == float(again[0].detach()) and once[1] == again[1] != later[1]
     assert drawn[0] == drawn[1] != drawn[2] and drawn[0][0] == (stage.shows == SYMBOLS)
     assert ("name" in once[1]) == (TOKENS in stage.asks) and {"words", "point", "match"} <= once[1].keys()
+
+
+def test_a_name_in_a_question_is_held_to_the_token_that_carries_it(study, reader, named):
+    lesson, identity, objects = named
+    questions = [objective_question(reader, record) for record in made_records(["relations"], objects, Random(0), 6)]
+    packed = Packed.of([q.wording.ids for q in questions])
+    number = {reader.host.tokenizer.index[word]: n for n, word in enumerate(IDENTIFIERS)}
+    found = torch.full((len(packed.ids), len(identity)), -20.0)
+    for place, word in enumerate(packed.ids.tolist()):
+        if word in number:
+            found[place, identity == number[word]] = 20.0
+    objective = objective_of(study, PAPER[2], reader)
+    right, wrong = (float(objective._match(found, packed, lesson, questions, i)) for i in (identity, identity.roll(1)))
+    assert right < 1e-6 and wrong > 10
 
 
 def test_a_name_in_a_question_is_taught_to_find_its_token(study, named):

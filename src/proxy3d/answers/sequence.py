@@ -151,6 +151,8 @@ class SequenceReader(nn.Module):
         if s.bridge == "cross_attention":
             self.cross = nn.ModuleDict({str(i): GatedCrossAttention(s.width, s.width, s.heads) for i in range(0, s.layers, 2)})
         self.meant, self.named = Match(s.width), Match(s.width)
+        if s.identifiers:  # what is in a word and in a thing alike goes together from the start; else no name is found for hundreds of steps
+            self.named.thing.load_state_dict(self.named.word.state_dict())
         self.about = Match(s.width)  # which word of a question says what is meant
         self.take_in, self.sure = nn.Linear(s.width, s.width), nn.Linear(2, s.width)
         self.no_thing, self.colour = nn.Linear(s.width, 1), nn.Linear(s.width, len(s.colours) + 1)
