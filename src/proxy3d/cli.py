@@ -141,15 +141,18 @@ def train(
     rooms: Annotated[str, Parameter(help="folder made by `proxy3d data make`")] = "data/rooms",
     out: Annotated[str, Parameter(name=["-o", "--out"])] = "runs/out/first",
     seed: int = 0,
+    accumulate: Annotated[int, Parameter(help="micro-steps that a step is the mean of; several processes share them")] = 1,
     blind: Annotated[bool, Parameter(negative="", help="the baseline: the same questions, no scene; lands in blind/ below --out")] = False,
     json: Json = False,
 ) -> None:
     """Train in three stages; a run that was killed goes on where it was when the same line is typed again."""
+    from proxy3d.training.processes import processes
     from proxy3d.training.recipes import train as run
     from proxy3d.training.recipes import train_blind
 
-    result = (train_blind if blind else run)(recipe, Path(rooms), Path(out), seed=seed)
-    show(result, json, f"{result['weights']}: trained in {result['train_minutes']:.1f} minutes")
+    result = (train_blind if blind else run)(recipe, Path(rooms), Path(out), seed=seed, accumulate=accumulate)
+    if processes().is_first:
+        show(result, json, f"{result['weights']}: trained in {result['train_minutes']:.1f} minutes")
 
 
 @app.command

@@ -32,11 +32,15 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "proxy3d.answers.objects": {"proxy3d.tokens.project": "scene tokens are a learned part, not a value: naming objects trains them and runs them"},
     "proxy3d.answers.session": {"proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it"},
     "proxy3d.answers.batch": {"proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it"},
-    "proxy3d.answers.sequence": {"proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it"},
+    "proxy3d.answers.sequence": {
+        "proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it",
+        "proxy3d.tokens.identity": "its words have the names that tokens carry",
+    },
     "proxy3d.answers.scene_tokens": {
         "proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it",
         "proxy3d.tokens.position": "how many place numbers there are",
     },
+    "proxy3d.answers.measured": {"proxy3d.tokens.position": "measures between things with the numbers that describe pairs of proxies"},
     "proxy3d.answers.judge": {"proxy3d.tokens.position": "measures between things with the numbers that describe pairs of proxies"},
     "proxy3d.answers.describe": {
         "proxy3d.spacespan.questions.words": "the English of a category is said in one place",

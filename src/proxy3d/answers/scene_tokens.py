@@ -21,9 +21,10 @@ class SceneVectors(nn.Module):
 
     "place": a linear layer on all place numbers (tokens.position). "hybrid": the published way, see `Hybrid`; no extents, and of
     the first camera only the viewer's token, which comes first whatever the position. "none": the token does not know where it is.
+    True objects may be shown in the place of proxies where `symbol_dim` is the length of their features: they have an input layer of their own.
     """
 
-    def __init__(self, proxy_dim: int, width: int, position: str):
+    def __init__(self, proxy_dim: int, width: int, position: str, symbol_dim: int = 0):
         super().__init__()
         if position not in POSITIONS:
             raise ValueError(f"SceneVectors.position: expected one of {', '.join(POSITIONS)}, got {position!r}")
@@ -32,10 +33,12 @@ class SceneVectors(nn.Module):
         self.place = nn.Linear(PLACE_DIM, width) if position == "place" else Hybrid(width) if position == "hybrid" else None
         self.feed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
         self.norm = nn.LayerNorm(width)  # as large as a word
+        self.symbol = nn.Linear(symbol_dim, width) if symbol_dim else None
 
-    def forward(self, numbers: SceneNumbers) -> tuple[Float[Tensor, "1 1+K W"], Int[Tensor, "K"]]:
+    def forward(self, numbers: SceneNumbers, *, symbols: bool = False) -> tuple[Float[Tensor, "1 1+K W"], Int[Tensor, "K"]]:
         """Tokens, and which of them are the things that can be pointed at."""
-        x = self.look(F.normalize(numbers.feature, dim=-1) * numbers.feature.shape[-1] ** 0.5)
+        look = self.symbol if symbols else self.look
+        x = look(F.normalize(numbers.feature, dim=-1) * numbers.feature.shape[-1] ** 0.5)
         if self.position == "place":
             x = x + self.place(numbers.place)
         elif self.position == "hybrid":

@@ -13,9 +13,11 @@ from proxy3d.answers.fusion import GatedCrossAttention
 from proxy3d.answers.measured import Measured, Told
 from proxy3d.answers.scene_tokens import SceneText, SceneVectors
 from proxy3d.answers.words import word_llama
+from proxy3d.tokens.identity import NAMELESS, NAMES, identities
 from proxy3d.tokens.project import SceneNumbers
 
 LONGEST_ANSWER = 12  # tokens
+IDENTIFIERS = tuple(name.lower() for name in NAMES)
 BRIDGES = ("prefix", "cross_attention", "text")
 
 
@@ -33,8 +35,12 @@ class SequenceSettings:
     position: str = "place"  # one of scene_tokens.POSITIONS
     bridge: str = "prefix"  # in the sequence; read by gated cross-attention in every second layer; or written out as words
     measures: bool = True  # named things are measured against each other
+    identifiers: bool = False  # tokens carry names that can be asked for and said (tokens.identity); `words` has them
+    symbol_dim: int = 0  # length of a true object's feature, where such are shown in the place of proxies
 
     def __post_init__(self):
+        if self.identifiers and not set(IDENTIFIERS) <= set(self.words):
+            raise ValueError(f"SequenceSettings.words: expected {IDENTIFIERS[0]} to {IDENTIFIERS[-1]} among them, because tokens carry names")
         if self.bridge not in BRIDGES:
             raise ValueError(f"SequenceSettings.bridge: expected one of {', '.join(BRIDGES)}, got {self.bridge!r}")
 
@@ -139,11 +145,14 @@ class SequenceReader(nn.Module):
         if s.bridge == "text":
             self.scene = SceneText(s.categories, s.colours, self.host)
         else:
-            self.scene = SceneVectors(s.proxy_dim, s.width, s.position)
+            self.scene = SceneVectors(s.proxy_dim, s.width, s.position, s.symbol_dim)
+        self.identifier = torch.tensor([self.host.tokenizer.index[word] for word in IDENTIFIERS]) if s.identifiers else None
         self.cross = nn.ModuleDict()
         if s.bridge == "cross_attention":
             self.cross = nn.ModuleDict({str(i): GatedCrossAttention(s.width, s.width, s.heads) for i in range(0, s.layers, 2)})
         self.meant, self.named = Match(s.width), Match(s.width)
+        if s.identifiers:  # what is in a word and in a thing alike goes together from the start; else no name is found for hundreds of steps
+            self.named.thing.load_state_dict(self.named.word.state_dict())
         self.about = Match(s.width)  # which word of a question says what is meant
         self.take_in, self.sure = nn.Linear(s.width, s.width), nn.Linear(2, s.width)
         self.no_thing, self.colour = nn.Linear(s.width, 1), nn.Linear(s.width, len(s.colours) + 1)
@@ -156,9 +165,23 @@ class SequenceReader(nn.Module):
         self.measure = nn.Sequential(nn.Linear(2 * s.width, s.width), nn.GELU(), nn.Linear(s.width, 2))
         self.copies, self.copied, self.own = nn.Linear(s.width, s.width), nn.Linear(s.width, s.width), nn.Linear(s.width, 1)
 
-    def show(self, numbers: SceneNumbers) -> Shown:
-        """Read a scene."""
-        hidden, things = self.scene(numbers)
+    def tokens(
+        self, numbers: SceneNumbers, identity: Int[Tensor, "K"] | None = None, *, symbols: bool = False
+    ) -> tuple[Float[Tensor, "1 P W"], Int[Tensor, "K"]]:
+        """A scene as the first tokens, and which of them are things. Where things have names, the word that says it is added to each.
+
+        `identity` says which (tokens.identity), by default in order; `symbols` that these are true objects in the place of proxies.
+        """
+        hidden, things = self.scene(numbers, symbols=True) if symbols else self.scene(numbers)
+        if self.identifier is None:
+            return hidden, things
+        identity = identities(numbers.extent_m) if identity is None else identity
+        named = identity != NAMELESS
+        return hidden.index_add(1, things[named], self.host.embed(self.identifier[identity[named]])[None].to(hidden.dtype)), things
+
+    def show(self, numbers: SceneNumbers, identity: Int[Tensor, "K"] | None = None, *, symbols: bool = False) -> Shown:
+        """Read a scene: see `tokens`."""
+        hidden, things = self.tokens(numbers, identity, symbols=symbols)
         if self.cross:
             return Shown(None, 0, hidden, hidden[0, things], hidden[0, things], numbers.xyz_room_m, numbers.viewer)
         cache, rotary = self.host.new_cache(), self.host.rotary(hidden, torch.arange(hidden.shape[1])[None])

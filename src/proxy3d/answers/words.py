@@ -10,7 +10,7 @@ import torch
 
 from proxy3d.answers.language_models.llama import ChatFormat, LlamaHost
 
-TOKEN = re.compile(r"<[a-z ]+>|\d|[a-z]+|[^\w\s]")
+TOKEN = re.compile(r"<[a-z ]+>|<obj\d{3}>|\d|[a-z]+|[^\w\s]")
 NOTHING, UNKNOWN, STOP, SLOT, METRES, SQUARE_METRES = "<nothing>", "<unknown>", "<stop>", "<answer>", "<metres>", "<square metres>"
 SPECIAL = (NOTHING, UNKNOWN, STOP, SLOT, METRES, SQUARE_METRES)  # the first few ids; 0 fills rows up
 
@@ -19,7 +19,7 @@ class WordTokenizer:
     """One id per word, digit and mark of punctuation, in lower case; words that are not in the list are all one.
 
     The last token of a question is `<answer>`: its place is where a reader gathers what it is asked. Lengths and areas are one token each,
-    because their number is measured and not spelled.
+    because their number is measured and not spelled. So is the name of an object, `<OBJ012>` (tokens.identity).
     """
 
     def __init__(self, words: Sequence[str]):

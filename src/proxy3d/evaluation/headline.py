@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -27,10 +27,12 @@ from proxy3d.evaluation.run import write_result
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.training import sequence
 from proxy3d.training.loop import run_stage
+from proxy3d.training.made_questions import with_names
 from proxy3d.training.recipes import data_hash, machine
 from proxy3d.training.remembered import key_of
-from proxy3d.training.representations import Grouping, Looks, say
+from proxy3d.training.representations import OBJECTS, Grouping, Looks, say
 from proxy3d.training.sequence import SequenceObjective, StudyRoom
+from proxy3d.training.stages import CURRICULA, TOKENS, ReaderStage, timed
 from proxy3d.training.threshold import best_least
 from proxy3d.weights import Weights
 
@@ -39,7 +41,8 @@ from proxy3d.weights import Weights
 class StudySettings:
     """What all variants share."""
 
-    steps: int = 1200  # of the stage in which questions are asked; a third as many go before it in which tokens only say what they are
+    steps: int = 1200  # of the stage in which questions are asked; a third as many go before it in which tokens only say what they are.
+    # Other curricula share out as many in all.
     rooms: int = 1  # per step
     questions: int = 24  # of each
     layers: int = 6
@@ -117,18 +120,18 @@ def same_settings(file: Path, made_of: dict) -> None:
 def trained(
     variant: Variant, seed: int, weights: Weights, data: StudyData, looks: Looks, folder: Path, settings: StudySettings
 ) -> tuple[SequenceReader, dict]:
-    """A reader after both stages, and what training it took."""
+    """A reader after all stages, and what training it took."""
     reader = SequenceReader(reader_settings(variant, weights, data, settings), seed=seed)
     rooms = data.asked(reader, "train")
-    names, answers = stages(settings.steps)
     common = sequence.PackedSettings(rooms=settings.rooms, questions=settings.questions, weight_names=0.5 if variant.names else 0.0)
     facts = {}
-    for stage, asks in ((names, False), (answers, True)):
-        if variant.names or asks:
-            objective = SequenceObjective(reader, rooms, variant.representation, looks.load, replace(common, asks=asks), seed + (0 if asks else 1000))
-            facts[stage.name] = run_stage(stage, objective, folder, log=say)
+    todo = stages(settings.steps, variant.curriculum)
+    for left, one in zip(reversed(range(len(todo))), todo, strict=True):  # stages still to come: the last one has the same seed in all curricula
+        if variant.names or one.asks != (TOKENS,):
+            objective = SequenceObjective(reader, rooms, variant.representation, looks.load, one.packed(common), seed + 1000 * left)
+            facts[one.stage.name] = run_stage(one.stage, objective, folder, log=say)
     asked = sum(min(len(room.questions), settings.questions) for room in rooms) / len(rooms) * settings.rooms
-    last = facts[answers.name]
+    last = facts[one.stage.name]
     return reader.eval(), {
         "parameters": sum(p.numel() for p in reader.parameters()),
         "train_seconds": sum(f["seconds"] for f in facts.values()),
@@ -142,7 +145,7 @@ def reader_settings(variant: Variant, weights: Weights, data: StudyData, setting
     """Sizes of the reader of a variant."""
     return SequenceSettings(
         proxy_dim=variant.representation.groupings[0].dim(weights, data.categories),
-        words=data.words,
+        words=with_names(data.words) if variant.identifiers else data.words,
         categories=data.categories,
         colours=COLOURS,
         layers=settings.layers,
@@ -151,16 +154,14 @@ def reader_settings(variant: Variant, weights: Weights, data: StudyData, setting
         position=variant.position,
         bridge=variant.bridge,
         measures=variant.measures,
+        identifiers=variant.identifiers,
+        symbol_dim=Grouping(OBJECTS).dim(weights, data.categories) if variant.symbols else 0,
     )
 
 
-def stages(steps: int) -> tuple[sequence.Stage, sequence.Stage]:
-    """Both stages for a number of steps of the second."""
-    names, answers = sequence.STAGES
-    return (
-        replace(names, steps=max(1, steps // 3), warmup=min(names.warmup, steps // 6)),
-        replace(answers, steps=steps, warmup=min(answers.warmup, steps // 2)),
-    )
+def stages(steps: int, curriculum: str = "brief") -> tuple[ReaderStage, ...]:
+    """The stages of a curriculum for a number of steps of the brief's second stage: all take as many in all."""
+    return timed(CURRICULA[curriculum], steps + max(1, steps // 3))
 
 
 @torch.no_grad()

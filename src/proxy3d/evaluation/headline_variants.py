@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from proxy3d.errors import BadInput
 from proxy3d.presets import AUTO
 from proxy3d.training.representations import DRAWN, FRAMES, OBJECTS, PATCHES, Grouping, Representation
+from proxy3d.training.sequence import SYMBOLS
+from proxy3d.training.stages import CURRICULA
 
 OWN = "own"  # how a result is called where a model is tested on what it was trained on
 
@@ -23,10 +25,17 @@ class Variant:
     bridge: str = "prefix"
     measures: bool = True
     names: bool = True  # False: no stage, and no loss, in which tokens say what they are
+    curriculum: str = "brief"  # a key of training.stages.CURRICULA
+    identifiers: bool = False  # tokens carry names
+
+    @property
+    def symbols(self) -> bool:
+        """Whether true objects stand in for proxies in some stage."""
+        return any(stage.shows == SYMBOLS for stage in CURRICULA[self.curriculum])
 
     def groupings(self) -> tuple[Grouping, ...]:
         """All that must be looked through."""
-        return (*self.representation.groupings, *self.tested.values())
+        return (*self.representation.groupings, *self.tested.values(), *((Grouping(OBJECTS),) if self.symbols else ()))
 
 
 def _one(about: str, grouping: Grouping, hides: tuple[str, ...] = (), **settings: object) -> Variant:
@@ -60,6 +69,7 @@ VARIANTS: dict[str, Variant] = {
     "no_names": _one("no stage of names", _OURS, names=False),
     "cross_attention": _one("cross-attention for the prefix", _OURS, bridge="cross_attention"),
     "no_order": _one("no breadth-first order", Grouping(ordered=False)),
+    "paper_stages": _one("names, position and four stages as published", _OURS, position="hybrid", curriculum="paper", identifiers=True),
 }
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from proxy3d.training.checkpoint import load_checkpoint, save_checkpoint
+from proxy3d.training.processes import Processes, processes
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class Stage:
     weight_decay: float = 0.01
     fast: tuple[str, ...] = ()  # name endings that move ten times as fast: gates and temperatures
     save_every_s: float = 120.0
+    accumulate: int = 1  # micro-steps that a step is the mean of; processes share them
 
 
 class Objective(Protocol):
-    """A model with its data: parameters by name, and the loss of a numbered step."""
+    """A model with its data: parameters by name, and the loss of a numbered step (of a micro-step, where several are accumulated)."""
 
     def named_parameters(self) -> dict[str, nn.Parameter]: ...
 
@@ -68,8 +70,14 @@ def run_stage(
     """Train one stage, or go on where a killed run stopped; returns its facts (steps, seconds, last losses).
 
     The checkpoint lies in `folder/<stage>.safetensors`, the history in `folder/<stage>.jsonl`. `stop_at_step` ends early,
-    with a checkpoint, as a kill right after saving would.
+    with a checkpoint, as a kill right after saving would. Several processes share the micro-steps of each step; all resume from the same
+    checkpoint and end with the same parameters, and the first one alone writes and logs.
+
+    Raises:
+        BadInput: the micro-steps cannot be shared among the processes, or the checkpoint is of another model.
     """
+    everyone = processes()
+    everyone.share(stage.accumulate)
     chosen = moving(stage, objective.named_parameters())
     groups = [
         {"params": [p for n, p in chosen.items() if n.endswith(stage.fast) and stage.fast], "lr": stage.lr * 10, "weight_decay": 0.0},
@@ -85,25 +93,42 @@ def run_stage(
     for step in range(facts["step"], last):
         for group, rate in zip(optimizer.param_groups, base, strict=True):
             group["lr"] = rate * learning_rate(step, stage)
-        loss, parts = objective.loss(step)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        parts = _mean_gradients(objective, step, stage.accumulate, list(chosen.values()), everyone)
         norm = torch.nn.utils.clip_grad_norm_(list(chosen.values()), 1.0)
         if not bool(torch.isfinite(norm)):  # one broken batch must not poison an hour of work
             skipped += 1
         else:
             optimizer.step()
         for key, value in parts.items():
-            if math.isfinite(value):
-                means[key] = means.get(key, value) * 0.95 + value * 0.05
+            means[key] = means.get(key, value) * 0.95 + value * 0.05
         done = step + 1
         facts = {"stage": asdict(stage), "step": done, "seconds": time.monotonic() - started, "skipped": skipped, "loss": means}
+        if not everyone.is_first:
+            continue
         if done % 50 == 0 or done == last:
             _note(folder / f"{stage.name}.jsonl", facts, log)
         if done == last or time.monotonic() - saved > stage.save_every_s:
             save_checkpoint(path, chosen, optimizer, facts)
             saved = time.monotonic()
     return facts
+
+
+def _mean_gradients(objective: Objective, step: int, accumulate: int, moving: Sequence[nn.Parameter], everyone: Processes) -> dict[str, float]:
+    """Leave the mean gradient of a step's micro-steps in `moving`; returns each loss part's mean over the micro-steps where it is finite."""
+    mine = []
+    for number in everyone.share(accumulate):
+        loss, parts = objective.loss(step * accumulate + number)
+        loss.backward()
+        mine.append(parts)
+    everyone.sum_gradients(moving)
+    if accumulate > 1:
+        for parameter in moving:
+            if parameter.grad is not None:
+                parameter.grad /= accumulate
+    found = everyone.in_order(mine)
+    finite = {key: [p[key] for p in found if math.isfinite(p.get(key, math.nan))] for parts in found for key in parts}
+    return {key: sum(values) / len(values) for key, values in finite.items() if values}
 
 
 def _note(file: Path, facts: dict, log: Callable[[str], None]) -> None:

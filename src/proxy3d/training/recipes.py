@@ -38,6 +38,7 @@ from proxy3d.training.cluster import ClusterObjective, ClusterSettings, ClusterT
 from proxy3d.training.lessons import Question, RoomLesson, as_question, look
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.patches import RoomPatches, cached_patches
+from proxy3d.training.processes import processes
 from proxy3d.training.remembered import hear, keep_looks, kept_looks, key_of, remembered
 from proxy3d.weights import round_to_half, save_weights
 
@@ -100,11 +101,16 @@ RECIPES = {
 }
 
 
-def named_recipe(name: str) -> Recipe:
-    """Raises BadInput, with the names that are known."""
+def named_recipe(name: str, accumulate: int = 1) -> Recipe:
+    """A recipe whose steps are means of so many micro-steps.
+
+    Raises:
+        BadInput: no such recipe, with the names that are known; or the processes of this run cannot share the micro-steps.
+    """
     if name not in RECIPES:
         raise BadInput(f"no recipe is called {name!r}; known: {', '.join(RECIPES)}")
-    return RECIPES[name]
+    processes().share(accumulate)
+    return replace(RECIPES[name], stages=tuple(replace(stage, accumulate=accumulate) for stage in RECIPES[name].stages))
 
 
 @dataclass(frozen=True)
@@ -132,17 +138,18 @@ def truth_of(room: Room, patches: RoomPatches, categories: Sequence[str]) -> Roo
 
 
 def load_rooms(folder: Path, cache: Path, semantic: object, categories: Sequence[str] | None = None) -> TrainingRooms:
-    """All rooms of a split; patches come from the cache where they can.
+    """All rooms of a split; patches come from the cache where they can. Of several processes the first fills it before the others look.
 
     Raises:
         BadInput: no rooms there.
     """
-    rooms, patches = [], []
-    for index, room in enumerate(folders := found_rooms(folder)):
-        rooms.append(Room.load(room))
-        patches.append(cached_patches(room, cache, semantic))
-        if index % 100 == 99:
-            print(f"patches of {index + 1}/{len(folders)} rooms", file=sys.stderr, flush=True)
+    rooms, patches, everyone = [], [], processes()
+    with everyone.first_goes_first():
+        for index, room in enumerate(folders := found_rooms(folder)):
+            rooms.append(Room.load(room))
+            patches.append(cached_patches(room, cache, semantic))
+            if index % 100 == 99 and everyone.is_first:
+                print(f"patches of {index + 1}/{len(folders)} rooms", file=sys.stderr, flush=True)
     return TrainingRooms(rooms, patches, tuple(categories) if categories is not None else category_words(rooms))
 
 
@@ -162,40 +169,41 @@ def category_words(rooms: Sequence[Room]) -> tuple[str, ...]:
     return tuple(sorted({o.category for room in rooms for o in room.objects}))
 
 
-def train(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
+def train(name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate: int = 1) -> dict:
     """Run a recipe on a data set made by `proxy3d data make`; the same line goes on after a kill.
 
-    Writes `weights.safetensors` and `run.json` (settings, seeds, data hash, commit, time) to `out`.
+    Writes `weights.safetensors` and `run.json` (settings, seeds, data hash, commit, time) to `out`. A step is the mean of `accumulate`
+    micro-steps; several processes share them (training.processes).
 
     Raises:
-        BadInput: unknown recipe, or no data.
+        BadInput: unknown recipe, no data, or micro-steps that the processes cannot share.
     """
-    recipe, started = named_recipe(name), time.monotonic()
+    recipe, started = named_recipe(name, accumulate), time.monotonic()
     torch.manual_seed(seed)
     semantic = SEMANTIC[recipe.semantic]()
     cache = Path(rooms) / ".patches" / recipe.semantic  # beside what they are computed from, so that all recipes and seeds share them
     data = load_rooms(Path(rooms) / "train", cache, semantic)
     teacher, facts = train_clusters(recipe, data, out, seed)
     if len(recipe.stages) == 1:
-        return finish(out, teacher.encoder, teacher.clusterer, None, run_card(name, seed, Path(rooms), [facts], started))
+        return finish(out, teacher.encoder, teacher.clusterer, None, run_card(name, recipe, seed, Path(rooms), [facts], started))
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
     lessons = rooms_of_questions(recipe, data, teacher, Path(rooms) / "train.jsonl", host, out, seed)
     reader, more = train_reader(recipe, host, lessons, data.categories, out, seed)
     held_back = load_rooms(Path(rooms) / "val", cache, semantic, data.categories)
     known = calibrated(reader, rooms_of_questions(recipe, held_back, teacher, Path(rooms) / "val.jsonl", host, out / "val", seed))
-    card = run_card(name, seed, Path(rooms), (facts, *more), started)
+    card = run_card(name, recipe, seed, Path(rooms), (facts, *more), started)
     return finish(out, teacher.encoder, teacher.clusterer, reader, card, **known)
 
 
-def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
+def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate: int = 1) -> dict:
     """The baseline of a recipe: the same reader, questions, stages and steps, but the scene is all zeros. Lands in `out/blind`.
 
     Needs nothing of the seeing run and may go beside it; its encoder is untrained, because there is nothing to encode.
 
     Raises:
-        BadInput: unknown recipe, one that asks no questions, or no data.
+        BadInput: unknown recipe, one that asks no questions, no data, or micro-steps that the processes cannot share.
     """
-    recipe, started = named_recipe(name), time.monotonic()
+    recipe, started = named_recipe(name, accumulate), time.monotonic()
     if len(recipe.stages) == 1:
         raise BadInput(f"the recipe {name} asks no questions, so nothing of it can be blind; try `proxy3d train first --blind`")
     torch.manual_seed(seed)
@@ -203,15 +211,15 @@ def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0) -> dict:
     categories = category_words([Room.load(folder) for folder in found_rooms(Path(rooms) / "train")])
     lessons = rooms_without_scenes(recipe, Path(rooms) / "train.jsonl", host)
     reader, facts = train_reader(recipe, host, lessons, categories, Path(out) / "blind", seed, blind=True)
-    card = run_card(f"{name} blind", seed, Path(rooms), facts, started)
+    card = run_card(f"{name} blind", recipe, seed, Path(rooms), facts, started)
     return finish(Path(out) / "blind", ProxyEncoder(recipe.encoder), LEARNED[recipe.clusterer](recipe.encoder.out_dim), reader, card)
 
 
-def run_card(name: str, seed: int, rooms: Path, facts: Sequence[dict], started: float) -> dict:
+def run_card(name: str, recipe: Recipe, seed: int, rooms: Path, facts: Sequence[dict], started: float) -> dict:
     """What made a set of weights: settings, seed, data, time, machine and commit."""
     return {
         "recipe": name,
-        "settings": asdict(RECIPES[name.split()[0]]),
+        "settings": asdict(recipe),
         "seed": seed,
         "data": data_hash(rooms),
         "train_minutes": sum(f["seconds"] for f in facts) / 60,
@@ -222,13 +230,14 @@ def run_card(name: str, seed: int, rooms: Path, facts: Sequence[dict], started: 
 
 
 def finish(out: Path, encoder: ProxyEncoder, clusterer: Learned, reader: SpatialReader | None, card: dict, **facts: object) -> dict:
-    """Write weights and run card; more facts go into the weights beside it."""
+    """Write weights and run card, in the first process alone; more facts go into the weights beside it."""
     round_to_half(*(part for part in (encoder, clusterer, reader) if part is not None))
     weights = out / "weights.safetensors"
-    save_weights(weights, encoder=encoder, clusterer=clusterer, reader=reader, facts={"run": card, **facts})
-    part = part_of(out / "run.json")
-    part.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(part, out / "run.json")
+    if processes().is_first:
+        save_weights(weights, encoder=encoder, clusterer=clusterer, reader=reader, facts={"run": card, **facts})
+        part = part_of(out / "run.json")
+        part.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(part, out / "run.json")
     return {"weights": str(weights), "run": str(out / "run.json"), "train_minutes": card["train_minutes"]}
 
 

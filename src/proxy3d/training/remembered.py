@@ -17,6 +17,7 @@ from proxy3d.answers.question import pad
 from proxy3d.tensor_file import load_tensors, save_tensors
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import RoomLesson
+from proxy3d.training.processes import processes
 
 BATCH = 48  # rows heard at a time, of about the same length
 
@@ -32,14 +33,15 @@ def key_of(*parts: object) -> str:
 
 
 def remembered(file: Path, key: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of `file` if it was made under the same key; else computed, and kept there."""
-    if file.is_file():
-        tensors, facts = load_tensors(file)
-        if facts.get("key") == key:
-            return tensors
-    tensors = compute()
-    save_tensors(file, tensors, {"key": key})
-    return tensors
+    """The tensors of `file` if it was made under the same key; else computed, and kept there. Of several processes one computes, all wait."""
+    with processes().first_goes_first():
+        if file.is_file():
+            tensors, facts = load_tensors(file)
+            if facts.get("key") == key:
+                return tensors
+        tensors = compute()
+        save_tensors(file, tensors, {"key": key})
+        return tensors
 
 
 def hear(reader: SpatialReader, rows: Sequence[Row], shown: int, file: Path) -> dict[Row, Float[Tensor, "n E"]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 import torch
 import torch.nn.functional as F
@@ -13,14 +14,18 @@ from torch import Tensor, nn
 from proxy3d.answers.evidence import named_things
 from proxy3d.answers.sequence import Packed, SequenceReader, Shown
 from proxy3d.spacespan.record import Record
+from proxy3d.tokens.identity import NAMES, identities
 from proxy3d.training.align import balanced_surprise, blurred
 from proxy3d.training.lessons import MEASURED, Question, RoomLesson, as_question, box_loss, object_target, pointing_target
 from proxy3d.training.loop import Stage
+from proxy3d.training.made_questions import PHRASES, made_records, named_objects, named_phrases
 from proxy3d.training.nouns import name_target
 from proxy3d.training.representations import OBJECTS, Grouping, Representation
 
 FINDS = 4.0  # how much "this word finds these tokens" counts beside "this token is called so"
 WALLS = 0.2  # what all that is no thing counts beside all things, when tokens say what they are
+
+PROXIES, SYMBOLS = "proxies", "symbols"
 
 STAGES = (
     Stage("names", ("host.", "scene.", "named", "no_thing", "colour", "box", "unasked"), steps=300, lr=1e-3, warmup=30),
@@ -43,6 +48,8 @@ class PackedSettings:
     weight_measure: float = 1.0
     weight_match: float = 2.0
     weight_names: float = 0.5
+    shows: str = PROXIES  # or SYMBOLS: true objects in their place
+    makes: tuple[str, ...] = ()  # kinds of questions (made_questions.MADE) that are made while training goes on; only where tokens carry names
 
 
 @dataclass(frozen=True)
@@ -82,25 +89,47 @@ class SequenceObjective:
                 room = self.rooms[index]
                 # Drawn even where there is only one, so that all representations see the same rooms and questions.
                 grouping = groupings[int(torch.rand(1, generator=generator) * len(groupings))]
+                grouping = Grouping(OBJECTS) if self.settings.shows == SYMBOLS else grouping
                 order = torch.randperm(len(room.questions), generator=generator)[: self.settings.questions].tolist()
                 noise = torch.Generator().manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
                 lesson = self.load(room.room_id, grouping)
                 exact = grouping.by == OBJECTS  # each feature is a category and a colour, to be read as words
                 numbers = self.representation.hidden(lesson.numbers if exact else blurred(lesson.numbers, self.settings.blur, noise))
-                asked = [room.questions[i] for i in order] if self.settings.asks else []
-                for name, value in self.room_loss(replace(lesson, numbers=numbers), asked, room.colour).items():
+                questions = [room.questions[i] for i in order] if self.settings.asks else []
+                identity = None
+                if self.reader.settings.identifiers:
+                    identity = identities(numbers.extent_m, torch.randperm(len(NAMES), generator=noise))
+                    questions += self._made(lesson, identity, questions, room.colour, noise)
+                for name, value in self.room_loss(replace(lesson, numbers=numbers), questions, room.colour, identity).items():
                     parts[name] = parts.get(name, 0.0) + value / self.settings.rooms
+        if not parts:  # rooms in which nothing can be asked teach nothing
+            parts["nothing"] = self.reader.unasked.sum() * 0
         return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
 
-    def room_loss(self, lesson: RoomLesson, questions: Sequence[Question], colour: Int[Tensor, "I"]) -> dict[str, Tensor]:
-        """The loss parts of one room."""
-        shown = self.reader.show(lesson.numbers)
+    def _made(
+        self, lesson: RoomLesson, identity: Int[Tensor, "K"], questions: Sequence[Question], colour: Int[Tensor, "I"], noise: torch.Generator
+    ) -> list[Question]:
+        """Questions about named things: about true objects, or the phrases among `questions` once more."""
+        s, words, rng = self.settings, self.reader.settings, Random(int(torch.randint(2**62, (1,), generator=noise)))
+        records = []
+        if s.shows == SYMBOLS:
+            objects = named_objects(lesson, identity, colour, words.categories, words.colours)
+            records += made_records(s.makes, objects, rng, s.questions)
+        if PHRASES in s.makes:
+            records += named_phrases([q.record for q in questions], lesson, identity)
+        return [asked(record, self.reader) for record in records]
+
+    def room_loss(
+        self, lesson: RoomLesson, questions: Sequence[Question], colour: Int[Tensor, "I"], identity: Int[Tensor, "K"] | None = None
+    ) -> dict[str, Tensor]:
+        """The loss parts of one room; `identity` says which name each token carries, where tokens have names."""
+        shown = self.reader.show(lesson.numbers, identity, symbols=self.settings.shows == SYMBOLS and self.reader.settings.symbol_dim > 0)
         parts = {}
         if self.settings.weight_names:
             parts |= {name: value * self.settings.weight_names for name, value in names_loss(self.reader, shown, lesson, colour).items()}
-        return parts | self._asked(shown, lesson, questions) if questions else parts
+        return parts | self._asked(shown, lesson, questions, identity) if questions else parts
 
-    def _asked(self, shown: Shown, lesson: RoomLesson, questions: Sequence[Question]) -> dict[str, Tensor]:
+    def _asked(self, shown: Shown, lesson: RoomLesson, questions: Sequence[Question], identity: Int[Tensor, "K"] | None) -> dict[str, Tensor]:
         s, reader = self.settings, self.reader
         packed = Packed.of([q.wording.ids for q in questions], [q.answer[:-1] for q in questions])
         heard = reader.hear(shown, packed)
@@ -110,7 +139,7 @@ class SequenceObjective:
             at, word = torch.tensor(said).T
             parts["words"] = F.nll_loss(reader.says(packed, heard, at), word) * s.weight_words
         parts |= self._measure(reader.lengths(packed, heard), questions)
-        if reader.settings.categories and (match := self._match(heard.found, packed, lesson, questions)) is not None:
+        if reader.settings.categories and (match := self._match(heard.found, packed, lesson, questions, identity)) is not None:
             parts["match"] = match * s.weight_match
         return parts
 
@@ -133,17 +162,26 @@ class SequenceObjective:
         said = lengths[rows, [kind[i] for i in rows]]
         return {"measure": F.smooth_l1_loss(said, true, beta=0.1) * self.settings.weight_measure}
 
-    def _match(self, found: Tensor, packed: Packed, lesson: RoomLesson, questions: Sequence[Question]) -> Tensor | None:
-        """Every category word of a question must find, half-way through the layers, the tokens of such things and nothing else."""
+    def _match(
+        self, found: Tensor, packed: Packed, lesson: RoomLesson, questions: Sequence[Question], identity: Int[Tensor, "K"] | None
+    ) -> Tensor | None:
+        """Every category word of a question must find, half-way through the layers, the tokens of such things and nothing else; every name its
+        token."""
         categories, at, named = self.reader.settings.categories, [], []
         for start, question in zip(packed.start.tolist(), questions, strict=True):
             for _, end, category in named_things(question.record.question, categories):
                 at.append(start + next(n for n, done in enumerate(question.wording.ends) if done >= end))
                 named.append(category)
-        if not named:
-            return None
         targets = {category: name_target(lesson, category, categories) for category in set(named)}
-        wanted, counts = (torch.stack([targets[category][side] for category in named]) for side in (0, 1))
+        pairs = [targets[category] for category in named]
+        if identity is not None:
+            called = {int(word): number for number, word in enumerate(self.reader.identifier)}
+            names = [(i, called[word]) for i, word in enumerate(packed.ids.tolist()) if word in called and bool(packed.is_question[i])]
+            at += [i for i, _ in names]
+            pairs += [((identity == number).float(), torch.ones(len(identity))) for _, number in names]
+        if not pairs:
+            return None
+        wanted, counts = (torch.stack(side) for side in zip(*pairs, strict=True))
         return balanced_surprise(found[at], wanted, counts).mean()
 
 
