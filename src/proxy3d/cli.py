@@ -136,7 +136,7 @@ def demo(*, out: Annotated[str, Parameter(name=["-o", "--out"])] = "demo", json:
 
 @app.command
 def train(
-    recipe: str = "first",
+    recipe: str = "laptop",
     *,
     rooms: Annotated[str, Parameter(help="folder made by `proxy3d data make`")] = "data/rooms",
     out: Annotated[str, Parameter(name=["-o", "--out"])] = "runs/out/first",
@@ -380,7 +380,7 @@ TYPED = {  # what a verb looks like when it is typed in full
     "describe": "proxy3d describe room.p3d",
     "measure": "proxy3d measure room.p3d distance chair table",
     "view": "proxy3d view room.p3d -o room.html",
-    "export": "proxy3d export --weights runs/out/first/weights.safetensors -o my_weights",
+    "export": "proxy3d export --weights runs/out/laptop/weights.safetensors -o my_weights",
     "score": "proxy3d score scanqa --annotations FOLDER --predictions answers.json --variant all",
     "data check-rooms": "proxy3d data check-rooms data/rooms",
     "data report": "proxy3d data report data/rooms -o results/spacespan.json",

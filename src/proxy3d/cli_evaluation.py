@@ -17,7 +17,7 @@ def evaluate(
     *,
     rooms: Annotated[str, Parameter(help="folder made by `proxy3d data make`")] = "data/rooms",
     split: str = "test",
-    blind: Annotated[str | None, Parameter(help="weights of the same model trained without scenes (`train first --blind`)")] = None,
+    blind: Annotated[str | None, Parameter(help="weights of the same model trained without scenes (`train laptop --blind`)")] = None,
     out: Annotated[str | None, Parameter(name=["-o", "--out"], help="result file; single answers are written beside it")] = None,
     limit: Annotated[int | None, Parameter(help="only so many rooms")] = None,
     page: Annotated[str | None, Parameter(help="with --out: an HTML page with tables, plots and failures")] = None,

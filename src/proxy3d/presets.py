@@ -20,7 +20,7 @@ class Preset:
     geometric: str = "sensor_depth"  # [I] per-pixel coordinates come from a sensor here
     masks: str = "none"  # [P] SAM 2; [I] none, because no package carries its weights; "sam2:FOLDER" or "sam2:NAME_ON_THE_HUB"
     clusterer: str | None = None  # None = grouped_kmeans [P] with masks, else what the weights were trained with, else soft_kmeans [B]
-    weights: str | None = "first"  # learned parts; None = raw features and an untrained clusterer
+    weights: str | None = "laptop"  # learned parts; None = raw features and an untrained clusterer
     language_model: str = "smollm2"  # [I]; only read when `weights` is None
 
 

@@ -22,7 +22,7 @@ from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.tensor_file import load_tensors, save_tensors
 
 SHIPPED = Path(__file__).parent / "weights"
-DEFAULT = "first"
+DEFAULT = "laptop"
 PARTS = ("encoder", "clusterer", "reader")
 
 

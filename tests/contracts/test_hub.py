@@ -107,9 +107,9 @@ def test_every_form_of_weights_is_read_where_one_was(capsys, folder, pipeline, c
 
 def test_a_folder_in_the_way_does_not_become_the_shipped_weights(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "first").mkdir()
+    (tmp_path / "laptop").mkdir()
     monkeypatch.setattr("proxy3d.weights.load_tensors", lambda file: ({}, {"encoder": {}, "clusterer": {}, "file": str(file)}))
-    assert load_weights("first").facts["file"].endswith("weights/first.safetensors")
+    assert load_weights("laptop").facts["file"].endswith("weights/laptop.safetensors")
 
 
 # ---- damage ----

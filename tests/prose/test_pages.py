@@ -13,14 +13,13 @@ import pytest
 
 from proxy3d.cli import app
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.growth_tables import render_growth, render_plain_questions
+from proxy3d.evaluation.growth_tables import render_growth, render_honesty, render_plain_questions
 from proxy3d.evaluation.report import (
     BLOCKS,
     PAGES,
     block,
     filled,
     main,
-    render_again,
     render_fresh_clone,
     render_readme_table,
     render_spacespan,
@@ -133,11 +132,12 @@ def test_every_example_runs_with_the_tiny_preset(example, capsys):
 # --- tables --------------------------------------------------------------------------------------------------------
 
 SUMMARY = {
-    "accuracy": 0.5, "majority": 0.25, "blind": 0.3, "oracle": 1.0, "acc_at_025": 0.125, "random_box_acc_at_025": 0.01, "train_minutes": 61.2,
+    "accuracy": 0.5, "majority": 0.25, "majority_given_subject": 0.26, "chance": 0.2, "blind": 0.3, "oracle": 1.0, "acc_at_025": 0.125,
+    "random_object_acc_at_025": 0.09, "random_box_acc_at_025": 0.01, "train_minutes": 61.2,
 }  # fmt: skip
 FAMILIES = {
-    "left_right": {"accuracy": 0.75, "majority": 0.5, "blind": 0.5, "oracle": 1.0},
-    "ground_colour": {"acc_at_025": 0.125, "random_box_acc_at_025": 0.01},
+    "left_right": {"accuracy": 0.75, "majority": 0.5, "majority_given_subject": 0.6, "chance": 0.5, "blind": 0.5, "oracle": 1.0},
+    "ground_colour": {"acc_at_025": 0.125, "random_object_acc_at_025": 0.08, "random_box_acc_at_025": 0.01},
 }
 
 
@@ -151,21 +151,18 @@ def test_tables_in_pages_are_what_the_results_say(page):
 
 def test_a_table_shows_every_score_beside_its_baselines():
     text = render_readme_table({"summary": SUMMARY, "by_family": FAMILIES})
-    assert "| left right | 75.0 | 50.0 | 50.0 | 100.0 |" in text
-    assert "| **all** | 50.0 | 30.0 | 25.0 | 100.0 |" in text
-    assert "| ground colour | 12.5 | 1.0 |" in text and "61 minutes" in text
-    assert "| ground colour | -" not in text and text.count("**all**") == 2
+    assert "| left right | 75.0 | 50.0 | 60.0 | 50.0 | 50.0 | 100.0 |" in text
+    assert "| **all** | 50.0 | 30.0 | 26.0 | 25.0 | 20.0 | 100.0 |" in text
+    assert "| ground colour | 12.5 | 8.0 | 1.0 |" in text and "61 minutes" in text
+    assert "| ground colour | -" not in text and text.count("**all**") == 2 and "No blind reader" not in text
 
 
-def test_the_same_weights_on_other_questions_are_one_sentence_with_chance_in_it():
-    shares = {"accuracy": 0.5, "chance": 0.25, "majority": 0.3, "acc_at_025": 0.1, "random_object_acc_at_025": 0.09, "blind": None}
-    said = {"summary": {**shares, "questions": 7, "phrases_with_one_target": 3}, "run": {"commit": "0123456789"}}
-    assert "Of the 7 that there are now (commit 0123456) they answer 50.0 %, where chance gives 25.0 %" in render_again(said)
-    with pytest.raises(BadInput, match="lacks 'chance'"):
-        render_again({**said, "summary": {k: v for k, v in said["summary"].items() if k != "chance"}})
+def test_a_blind_reader_that_was_not_trained_is_said_to_be_missing():
+    text = render_readme_table({"summary": {**SUMMARY, "blind": None}, "by_family": FAMILIES})
+    assert "| **all** | 50.0 | - | 26.0 |" in text and "No blind reader has been trained" in text
 
 
-@pytest.mark.parametrize("broken", [{}, {"summary": {**SUMMARY, "blind": None}}, {"summary": {**SUMMARY, "accuracy": 50.0}}])
+@pytest.mark.parametrize("broken", [{}, {"summary": {**SUMMARY, "majority": None}}, {"summary": {**SUMMARY, "accuracy": 50.0}}])
 def test_a_result_without_a_baseline_or_in_per_cent_is_refused(broken):
     with pytest.raises(BadInput, match="expected"):
         render_readme_table(broken)
@@ -204,10 +201,10 @@ def test_the_command_that_fills_the_readme_puts_tables_between_markers(tmp_path,
     (tmp_path / "results").mkdir()
     marked = [f"<!-- {name} -->\nold\n<!-- end of {name} -->\n" for name in BLOCKS]
     (tmp_path / "README.md").write_text("a\n" + "b\n".join(marked))
-    (tmp_path / "results" / "first_model.json").write_text(json.dumps({"summary": SUMMARY, "by_family": FAMILIES}))
+    (tmp_path / "results" / "laptop_model.json").write_text(json.dumps({"summary": SUMMARY, "by_family": FAMILIES}))
     assert main([str(tmp_path)]) == 0
     text = (tmp_path / "README.md").read_text()
-    assert "old" not in text and "| left right |" in text and text.startswith("a\n<!-- first model -->\n| questions")
+    assert "old" not in text and "| left right |" in text and text.startswith("a\n<!-- laptop model -->\n| questions")
     assert block("fresh clone", tmp_path) in text
     assert main([str(tmp_path)]) == 0 and (tmp_path / "README.md").read_text() == text
     (tmp_path / "README.md").write_text("no markers\n")
@@ -245,5 +242,11 @@ def test_growth_and_plain_questions_are_told_with_what_was_not_run_and_what_was_
     plain = {"summary": {"right": 0, "asked": 1, "blind_right": 1}, "answers": [said], "capture": "c", "questions_made": "by hand"}
     text = render_plain_questions(plain)
     assert "| Is there a bed? | no | yes | no |" in text and "0 of 1 are right; a reader that sees nothing gets 1" in text
+    shares = {"metres_inside": 0.8, "square_metres_inside": 0.75, "refused_of_answerable": 0.05, "refused_of_absent": 0.6}
+    honest = {"summary": {**shares, "metres_high_over_low": 1.5, "square_metres_high_over_low": 1.3}}
+    honest |= {"asked": {"metres": 10, "square_metres": 4, "answerable": 20, "absent": 19}}
+    assert "60 % of 19 questions about something that is not in the room" in render_honesty(honest)
+    with pytest.raises(BadInput, match="lacks 'asked'"):
+        render_honesty({"summary": honest["summary"]})
     with pytest.raises(BadInput, match="lacks 'capture'"):
         render_plain_questions({k: v for k, v in plain.items() if k != "capture"})

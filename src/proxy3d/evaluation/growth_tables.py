@@ -1,4 +1,4 @@
-"""Tables of what grows with work (`speed/growth.py`), and of plain questions about a real capture (`evaluation/plain_questions.py`)."""
+"""Tables of what grows with work (`speed/growth.py`), of plain questions about a real capture, and of what doubts are worth."""
 
 from __future__ import annotations
 
@@ -55,3 +55,23 @@ def render_plain_questions(result: Mapping) -> str:
     except KeyError as error:
         raise BadInput(f"plain questions: lacks {error}; expected what `python -m proxy3d.evaluation.plain_questions` writes") from None
     return "\n".join(["| question | true | said | right |", "|---|---|---|---|", *rows, "", about])
+
+
+def render_honesty(result: Mapping) -> str:
+    """Two sentences on ranges of numbers and on what is said to be not seen (`evaluation/honesty.py`).
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    try:
+        s, asked = result["summary"], result["asked"]
+        share = {key: f"{100 * s[key]:.0f} %" for key in ("metres_inside", "square_metres_inside", "refused_of_answerable", "refused_of_absent")}
+        wide = {unit: f"{s[f'{unit}_high_over_low']:.1f}" for unit in ("metres", "square_metres")}
+        return (
+            f"Ranges are meant to hold 8 times of 10: on the test rooms they hold {share['metres_inside']} of {asked['metres']} lengths (the upper end is "
+            f"{wide['metres']} times the lower) and {share['square_metres_inside']} of {asked['square_metres']} areas ({wide['square_metres']} times). "
+            f'"Not seen" is answered to {share["refused_of_absent"]} of {asked["absent"]} questions about something that is not in the room, and to '
+            f"{share['refused_of_answerable']} of {asked['answerable']} about things that are."
+        )
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"honesty: lacks {error}; expected what `python -m proxy3d.evaluation.honesty` writes") from None

@@ -1,6 +1,6 @@
 """One HTML page about a run: tables with chance beside every score, plots, and failures with the pictures of their rooms.
 
-    python -m proxy3d.evaluation.page results/first_model.json -o page.html --rooms data/rooms
+    python -m proxy3d.evaluation.page results/laptop_model.json -o page.html --rooms data/rooms
 
 The page needs nothing but itself. Answers are read from the .answers.jsonl beside the result, where there is one; without it the page says so.
 """

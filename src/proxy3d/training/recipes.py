@@ -76,7 +76,7 @@ class Recipe:
 
 
 RECIPES = {
-    "first": Recipe(),
+    "laptop": Recipe(),  # the weights that ship
     "proxies": Recipe(stages=Recipe.stages[:1]),  # stage 1 alone: weights that encode and do not answer
     "proxies_set": Recipe(clusterer="set_encoder", stages=Recipe.stages[:1]),  # the same with the transformer set encoder
     # All families that words can answer, for a reader that sees nothing (`train words --blind`): what do questions give away?
@@ -205,7 +205,7 @@ def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate:
     """
     recipe, started = named_recipe(name, accumulate), time.monotonic()
     if len(recipe.stages) == 1:
-        raise BadInput(f"the recipe {name} asks no questions, so nothing of it can be blind; try `proxy3d train first --blind`")
+        raise BadInput(f"the recipe {name} asks no questions, so nothing of it can be blind; try `proxy3d train laptop --blind`")
     torch.manual_seed(seed)
     host = LANGUAGE_MODELS[recipe.reader.language_model]()
     categories = category_words([Room.load(folder) for folder in found_rooms(Path(rooms) / "train")])
