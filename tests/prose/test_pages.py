@@ -208,7 +208,7 @@ def test_the_command_that_fills_the_readme_puts_tables_between_markers(tmp_path,
     assert block("fresh clone", tmp_path) in text
     assert main([str(tmp_path)]) == 0 and (tmp_path / "README.md").read_text() == text
     (tmp_path / "README.md").write_text("no markers\n")
-    assert main([str(tmp_path)]) == 2 and "expected one line <!-- first model -->" in capsys.readouterr().err
+    assert main([str(tmp_path)]) == 2 and "expected one line <!-- laptop model -->" in capsys.readouterr().err
 
 
 # --- house -----------------------------------------------------------------------------------------------------------
