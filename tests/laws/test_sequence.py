@@ -15,6 +15,7 @@ from cast_rooms import cast_data_set
 from proxy3d.answers.scene_tokens import POSITIONS
 from proxy3d.answers.sequence import BRIDGES, Packed, SequenceReader, SequenceSettings
 from proxy3d.answers.words import SPECIAL, WordTokenizer, common_words
+from proxy3d.errors import BadInput
 from proxy3d.evaluation.headline_data import load_study
 from proxy3d.evaluation.headline_variants import VARIANTS
 from proxy3d.features.semantic import SEMANTIC
@@ -26,7 +27,7 @@ from proxy3d.training.loop import run_stage
 from proxy3d.training.patches import patches_of_room
 from proxy3d.training.recipes import RECIPES
 from proxy3d.training.representations import FRAMES, OBJECTS, PATCHES, Grouping, Looks, Representation, lessons
-from proxy3d.training.sequence import STAGES, PackedSettings, SequenceObjective, StudyRoom, asked
+from proxy3d.training.sequence import STAGES, PackedSettings, SequenceObjective, StudyRoom, asked, go_on_from
 from proxy3d.weights import load_weights, save_weights
 
 OURS = Grouping()
@@ -167,6 +168,25 @@ def test_a_stopped_training_is_the_same_training_and_learns(study, looked, tmp_p
     run_stage(stage, second, tmp_path / "parts", log=lambda line: None)
     assert all(torch.equal(value, second.named_parameters()[name]) for name, value in whole.named_parameters().items())
     assert float(whole.loss(0)[0].detach()) < before
+
+
+def test_a_reader_goes_on_from_what_another_has_learned_but_looks_with_its_own_eyes(study, looked, tmp_path):
+    _, data, _ = study
+    room, _, found, records = looked
+    symbols, proxies = reader_for(study, Grouping(OBJECTS), layers=2), reader_for(study, layers=2)
+    rooms = [StudyRoom(room.room_id, [asked(r, symbols) for r in records], torch.full((99,), -1))]
+    objective = SequenceObjective(
+        symbols, rooms, Representation((Grouping(OBJECTS),)), lambda name, grouping: found[grouping], PackedSettings(rooms=1, questions=4), 0
+    )
+    run_stage(replace(STAGES[1], steps=2, warmup=1), objective, tmp_path, log=lambda line: None)
+    eyes = {name: p.clone() for name, p in proxies.named_parameters() if name.startswith("scene.")}
+    go_on_from(proxies, tmp_path / "answers.safetensors")
+    learned, now = dict(symbols.named_parameters()), dict(proxies.named_parameters())
+    assert eyes and all(torch.equal(now[name], value) for name, value in eyes.items())
+    assert all(torch.equal(now[name], learned[name]) for name in now if name not in eyes)
+    other = SequenceReader(SequenceSettings(4, (*data.words, "zebra"), data.categories, COLOURS, layers=2, width=32, heads=2))
+    with pytest.raises(BadInput, match="other words"):
+        go_on_from(other, tmp_path / "answers.safetensors")
 
 
 @pytest.mark.parametrize(("by", "bridge"), [(OBJECTS, "text"), (OURS.by, "prefix")])

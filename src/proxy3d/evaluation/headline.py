@@ -6,6 +6,7 @@ Between ways to show a room nothing else differs; variants with one thing taken 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import sys
@@ -31,7 +32,7 @@ from proxy3d.training.made_questions import with_names
 from proxy3d.training.recipes import data_hash, machine
 from proxy3d.training.remembered import key_of
 from proxy3d.training.representations import OBJECTS, Grouping, Looks, say
-from proxy3d.training.sequence import SequenceObjective, StudyRoom
+from proxy3d.training.sequence import SequenceObjective, StudyRoom, go_on_from
 from proxy3d.training.stages import CURRICULA, TOKENS, ReaderStage, timed
 from proxy3d.training.threshold import best_least
 from proxy3d.weights import Weights
@@ -48,6 +49,7 @@ class StudySettings:
     layers: int = 6
     width: int = 256
     heads: int = 4
+    start: str = ""  # checkpoint of a reader that has answered questions about symbols (variant `symbols`); all others go on from its words
 
 
 def study(
@@ -64,6 +66,8 @@ def study(
         raise BadInput("no weights; expected one file per seed, made by `proxy3d train proxies --seed S -o runs/out/proxies-S`")
     if settings.steps < 1:
         raise BadInput(f"--steps {settings.steps}: expected at least 1")
+    if settings.start and not Path(settings.start).is_file():
+        raise BadInput(f"--start {settings.start}: no such file; expected <work>/symbols-0/answers.safetensors of a finished variant `symbols`")
     variants, loaded = chosen_variants(only), [study_weights(name) for name in weights]
     data = load_study(Path(rooms), limit)
     for seed, one in enumerate(loaded):
@@ -94,7 +98,8 @@ def run_part(name: str, variant: Variant, seed: int, weights: Weights, data: Stu
         BadInput: something else was begun there.
     """
     file = part_file(work, name, seed)
-    made_of = {"study": asdict(settings), "weights": weights.hash, "data": data_hash(data.folder)["sha256"], "rooms": len(data.rooms["train"])}
+    shared = asdict(settings) | {"start": hashlib.sha256(Path(settings.start).read_bytes()).hexdigest() if settings.start else ""}
+    made_of = {"study": shared, "weights": weights.hash, "data": data_hash(data.folder)["sha256"], "rooms": len(data.rooms["train"])}
     same_settings(file.with_name("settings.json"), made_of)
     if file.exists():
         return
@@ -122,6 +127,8 @@ def trained(
 ) -> tuple[SequenceReader, dict]:
     """A reader after all stages, and what training it took."""
     reader = SequenceReader(reader_settings(variant, weights, data, settings), seed=seed)
+    if settings.start and not variant.identifiers:  # those have words of their own, and stages on symbols too
+        go_on_from(reader, Path(settings.start))
     rooms = data.asked(reader, "train")
     common = sequence.PackedSettings(rooms=settings.rooms, questions=settings.questions, weight_names=0.5 if variant.names else 0.0)
     facts = {}
@@ -212,12 +219,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", default="data/rooms", help="folder made by `proxy3d data make`")
     parser.add_argument("--only", help="variants with commas between them; default all")
     parser.add_argument("--steps", type=int, default=StudySettings.steps)
+    parser.add_argument("--start", default="", help="answers.safetensors of the variant symbols: readers that know the language of rooms already")
     parser.add_argument("--limit-rooms", type=int, help="only so many rooms of each split")
     parser.add_argument("--work", default="runs/out/headline", help="looks, checkpoints and finished parts")
     parser.add_argument("-o", "--out", default="results/headline.json")
     chosen = parser.parse_args(arguments)
     try:
-        settings = StudySettings(steps=chosen.steps)
+        settings = StudySettings(steps=chosen.steps, start=chosen.start)
         study(Path(chosen.rooms), chosen.weights, Path(chosen.out), Path(chosen.work), only=chosen.only, settings=settings, limit=chosen.limit_rooms)
     except BadInput as error:
         print(error, file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
 import torch
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 
 from proxy3d.answers.evidence import named_things
 from proxy3d.answers.sequence import Packed, SequenceReader, Shown
+from proxy3d.errors import BadInput
 from proxy3d.spacespan.record import Record
+from proxy3d.tensor_file import load_tensors
 from proxy3d.tokens.identity import NAMES, identities
 from proxy3d.training.align import balanced_surprise, blurred
 from proxy3d.training.lessons import MEASURED, Question, RoomLesson, as_question, box_loss, object_target, pointing_target
@@ -213,3 +216,21 @@ def asked(record: Record, reader: SequenceReader) -> Question:
         return question
     word = host.tokenizer.metres if record.answer_type == "metres" else host.tokenizer.square_metres
     return replace(question, answer=(word, host.tokenizer.stop))
+
+
+def go_on_from(reader: SequenceReader, checkpoint: Path) -> None:
+    """Give a reader everything that another has learned but how it looks at tokens, which may be of another kind.
+
+    Raises:
+        BadInput: the file is broken, or of a reader with other words or another width.
+    """
+    tensors = load_tensors(checkpoint)[0]
+    words = reader.host.body.embed_tokens.weight.shape
+    held = next((tuple(v.shape) for k, v in tensors.items() if k.startswith("value/host.") and k.endswith("embed_tokens.weight")), None)
+    if held != tuple(words):
+        raise BadInput(f"{checkpoint}: of a reader with other words or another width ({held}, expected {tuple(words)})")
+    with torch.no_grad():
+        for name, parameter in reader.named_parameters():
+            learned = tensors.get(f"value/{name}")
+            if learned is not None and not name.startswith("scene.") and learned.shape == parameter.shape:
+                parameter.copy_(learned)
