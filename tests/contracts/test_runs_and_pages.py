@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from proxy3d.answers import batch
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
+from proxy3d.evaluation import answers_by_form, honesty, plain_questions, run
 from proxy3d.evaluation import page as pages
-from proxy3d.evaluation import plain_questions, run
 from proxy3d.evaluation.answers_file import KeptAnswers
 from proxy3d.evaluation.benchmarks import spacespan
 from proxy3d.evaluation.plots import bars, histogram
@@ -168,3 +168,25 @@ def test_the_shipped_plain_questions_are_twenty_and_each_can_be_right():
     held = json.loads(plain_questions.QUESTIONS.read_text(encoding="utf-8"))["questions"]
     assert len({q["question"] for q in held}) == 20
     assert all(plain_questions.is_right(q["answers"][0] if "answers" in q else f"{q['metres']} m", q) for q in held)
+
+
+def test_the_same_questions_are_asked_of_every_form_and_exact_scenes_lose_nothing(world, monkeypatch):
+    monkeypatch.setattr(answers_by_form, "load_clip", spacespan.load_clip)  # the world's one small clip
+    found = answers_by_form.answers_by_form(world.rooms, world.pipeline, forms=("float32", "int8"))
+    assert found["rooms"] == 2 and found["questions"] == 4 and set(found["summary"]) == {"accuracy_lost_int8", "acc_at_025_lost_int8"}
+    assert found["forms"]["float32"]["other_answers"] == 0 and found["forms"]["int8"]["file_bytes"] < found["forms"]["float32"]["file_bytes"]
+    text = answers_by_form.render_answers_by_form(found)
+    assert text.count("| `int8` |") == 1 and "2 test rooms" in text
+    with pytest.raises(BadInput, match="lacks 'rooms'"):
+        answers_by_form.render_answers_by_form({k: v for k, v in found.items() if k != "rooms"})
+
+
+def test_honesty_needs_calibrated_weights_and_swaps_one_thing_for_an_absent_one(world, tmp_path):
+    with pytest.raises(BadInput, match="never calibrated"):
+        honesty.honesty(world.rooms, world.pipeline)
+    record = Record("q1", "r", "test", "f", "How far is the cup from the table?", "1.0 m", "metres", "cup")
+    kinds = ("armchair", "chair", "cup", "lamp", "mug", "table")
+    swapped = honesty.with_absent(record, kinds, {"cup", "table", "armchair"})
+    assert swapped == honesty.with_absent(record, kinds, {"cup", "table", "armchair"}), "the same each time"
+    assert swapped in ("How far is the lamp from the table?", "How far is the cup from the lamp?"), "a mug may be called a cup, an armchair a chair"
+    assert honesty.with_absent(Record("q", "r", "test", "f", "How large is it?", "9 m2", "square_metres", ""), kinds, {"cup"}) is None

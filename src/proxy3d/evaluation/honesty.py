@@ -17,15 +17,16 @@ from pathlib import Path
 from proxy3d.answers.batch import answer_many, understand
 from proxy3d.answers.evidence import ABOUT_PRESENCE, named_things, not_seen, number_range, seen_things
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.benchmarks.spacespan import progress
+from proxy3d.evaluation.benchmarks.spacespan import records_by_room
 from proxy3d.evaluation.run import write_result
 from proxy3d.pipeline import Pipeline
 from proxy3d.presets import PRESETS, changed
-from proxy3d.spacespan.record import Record, read_records
+from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room_clip import load_clip
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.nouns import vague_names
 from proxy3d.training.recipes import data_hash, found_rooms, machine
+from proxy3d.training.representations import say
 
 MEASURED = ("metres", "square_metres")
 
@@ -39,12 +40,10 @@ def honesty(rooms: Path, pipeline: Pipeline, *, split: str = "test", limit: int 
     facts = pipeline.weights.facts
     if "least_seen" not in facts or "range" not in facts:
         raise BadInput(f"the weights {pipeline.weights.name} were never calibrated; see `python -m proxy3d.training.calibrate --help`")
-    by_room, inside, wide, refused = defaultdict(list), defaultdict(list), defaultdict(list), defaultdict(list)
-    for record in read_records(Path(rooms) / f"{split}.jsonl"):
-        by_room[record.room_id].append(record)
-    taught = facts.get("run", {}).get("settings", {}).get("families")
+    by_room = records_by_room(Path(rooms), split, pipeline.weights)
+    inside, wide, refused = defaultdict(list), defaultdict(list), defaultdict(list)
     for number, folder in enumerate(found_rooms(Path(rooms) / split)[:limit], 1):
-        mine = [r for r in by_room[folder.name] if r.answer_type not in ("boxes", "caption") and (taught is None or r.family in taught)]
+        mine = [r for r in by_room.get(folder.name, ()) if r.answer_type not in ("boxes", "caption")]
         if not mine:
             continue
         room, clip, _ = load_clip(folder)
@@ -57,7 +56,7 @@ def honesty(rooms: Path, pipeline: Pipeline, *, split: str = "test", limit: int 
             if seen and record.answer not in ABOUT_PRESENCE:
                 refused[asked == record.question].append(bool(not_seen(seen, float(facts["least_seen"]), text)))
         if number % 20 == 0:
-            progress(f"{split}: {number} rooms")
+            say(f"{split}: {number} rooms")
     share = {True: mean(refused[True]), False: mean(refused[False])}
     return {
         "summary": {

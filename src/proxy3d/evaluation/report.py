@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.answers_by_form import render_answers_by_form
 from proxy3d.evaluation.growth_tables import render_growth, render_honesty, render_plain_questions
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline
 from proxy3d.evaluation.proxy_tables import plot_proxies, render_clusterer_speed, render_proxies
@@ -227,6 +228,8 @@ EVALUATION_BLOCKS: Blocks = {"variants": (SCORERS, render_variants), "scorer spe
 PROXIES_BLOCKS: Blocks = {
     "proxies": ("results/proxies.json", render_proxies),
     "clusterer speed": ("results/clusterer_speed.json", render_clusterer_speed),
+    "grouping": ("results/grouping.json", render_headline),
+    "answers by form": ("results/answers_by_form.json", render_answers_by_form),
 }
 HEADLINE_BLOCKS: Blocks = {"headline": ("results/headline.json", render_headline), "growth": ("results/growth.json", render_growth)}
 FINDINGS_BLOCKS: Blocks = {"plain questions": ("results/plain_questions.json", render_plain_questions)}

@@ -29,6 +29,7 @@ from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.align import blinded
 from proxy3d.training.lessons import room_boxes
 from proxy3d.values import Scene
+from proxy3d.weights import Weights
 
 LICENCE = "made by `proxy3d data make`; furniture models CC0, CC-BY 3.0 (attribution file in the bank)"
 IOU = 0.25
@@ -90,11 +91,7 @@ def evaluate_rooms(
     Raises:
         BadInput: no such data set.
     """
-    by_room: dict[str, list[Record]] = defaultdict(list)
-    taught = pipeline.weights.facts.get("run", {}).get("settings", {}).get("families")
-    for record in read_records(Path(rooms) / f"{split}.jsonl"):
-        if taught is None or record.family in taught:
-            by_room[record.room_id].append(record)
+    by_room = records_by_room(rooms, split, pipeline.weights)
     lexicon = sorted({o.category for name in by_room for o in Room.load(Path(rooms) / split / name).objects})
     sizes = sorted(tuple(o.size_m) for name in list(by_room)[:50] for o in Room.load(Path(rooms) / split / name).objects)
     rows: list[Row] = []
@@ -112,6 +109,16 @@ def evaluate_rooms(
         if number % 10 == 0:
             progress(f"{split}: {number}/{len(by_room)} rooms")
     return rows
+
+
+def records_by_room(rooms: Path, split: str, weights: Weights) -> dict[str, list[Record]]:
+    """The questions of each room, of the families that these weights were taught."""
+    by_room: dict[str, list[Record]] = defaultdict(list)
+    taught = weights.facts.get("run", {}).get("settings", {}).get("families")
+    for record in read_records(Path(rooms) / f"{split}.jsonl"):
+        if taught is None or record.family in taught:
+            by_room[record.room_id].append(record)
+    return by_room
 
 
 def room_rows(
