@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from proxy3d.answers.nouns import named_things
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
 from proxy3d.pipeline import Pipeline
@@ -22,7 +23,7 @@ from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.align import balanced_surprise
 from proxy3d.training.lessons import RoomLesson
 from proxy3d.training.loop import Stage, run_stage
-from proxy3d.training.nouns import name_target, named_things
+from proxy3d.training.nouns import name_target
 from proxy3d.training.patches import RoomPatches
 from proxy3d.training.recipes import RECIPES, TrainingRooms, finish, train_clusters
 from proxy3d.weights import load_weights, save_weights

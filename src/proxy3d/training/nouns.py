@@ -1,8 +1,7 @@
-"""Which words of a question name things, and which proxies those are: what teaches words to find their proxies."""
+"""Which proxies a word of a question names: what teaches words to find their proxies."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -10,27 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from proxy3d.spacespan.questions.words import broader, plural
+from proxy3d.english import broader
 from proxy3d.training.lessons import RoomLesson, pointing_target
-
-
-@lru_cache(maxsize=4)
-def _pattern(categories: tuple[str, ...]) -> tuple[re.Pattern, dict[str, int]]:
-    index = {form: i for i, category in enumerate(categories) for form in (plural(category), category)}
-    longest_first = sorted(index, key=lambda form: (-len(form), form))  # "coffee table" before "table"
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b"), index
-
-
-def named_things(question: str, categories: tuple[str, ...]) -> list[tuple[int, int, int]]:
-    """Where each category word of a question starts and ends (characters), and which category it is; singular or plural.
-
-    >>> named_things("Is the cup on a coffee table?", ("coffee table", "cup", "table"))
-    [(7, 10, 1), (16, 28, 0)]
-    """
-    if not categories:
-        return []
-    pattern, index = _pattern(categories)
-    return [(found.start(), found.end(), index[found[0]]) for found in pattern.finditer(question.lower())]
 
 
 @lru_cache(maxsize=4)

@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from proxy3d.answers.nouns import named_tokens
 from proxy3d.answers.sequence import Packed, SequenceReader, Shown
 from proxy3d.spacespan.record import Record
 from proxy3d.training.align import balanced_surprise, blurred
 from proxy3d.training.lessons import MEASURED, Question, RoomLesson, as_question, box_loss, object_target, pointing_target
 from proxy3d.training.loop import Stage
-from proxy3d.training.nouns import name_target, named_things
+from proxy3d.training.nouns import name_target
 from proxy3d.training.representations import OBJECTS, Grouping, Representation
 
 FINDS = 4.0  # how much "this word finds these tokens" counts beside "this token is called so"
@@ -138,8 +139,8 @@ class SequenceObjective:
         """Every category word of a question must find, half-way through the layers, the tokens of such things and nothing else."""
         categories, at, named = self.reader.settings.categories, [], []
         for start, question in zip(packed.start.tolist(), questions, strict=True):
-            for _, end, category in named_things(question.record.question, categories):
-                at.append(start + next(n for n, done in enumerate(question.wording.ends) if done >= end))
+            for _, last, category in named_tokens(question.record.question, question.wording.ends, categories):
+                at.append(start + last)
                 named.append(category)
         if not named:
             return None
