@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 # Imported when first used: torch alone takes two seconds, and `proxy3d --help` needs none of it.
 _WHERE = {
     **dict.fromkeys(("Answer", "Box", "Clip", "Points", "Proxies", "Scale", "Scene"), "values"),
-    **dict.fromkeys(("ask", "demo", "encode", "ground", "measure", "view"), "verbs"),
+    **dict.fromkeys(("ask", "demo", "describe", "encode", "ground", "measure", "view"), "verbs"),
     "BadInput": "errors",
     "PRESETS": "presets",
     "Pipeline": "pipeline",

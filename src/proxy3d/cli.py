@@ -72,6 +72,23 @@ def ground(where: str, phrase: str, /, *, json: Json = False, scene: SceneFlags 
 
 
 @app.command
+def describe(
+    where: str,
+    /,
+    *,
+    number: Annotated[int | None, Parameter(name="--object", converter=whole, help="only this one, by its place in --json, from 0")] = None,
+    json: Json = False,
+    scene: SceneFlags = DEFAULT_SCENE,
+    reading: CaptureFlags = DEFAULT_CAPTURE,
+) -> None:
+    """Say in a few sentences what is in a scene, or what one of its objects is; without a language model."""
+    from proxy3d.verbs import describe as run
+
+    result = run(where, scene.pipeline(), reading.options(), number=number)
+    show(result, json, result["text"])
+
+
+@app.command
 def measure(
     where: str,
     what: Literal["count", "size", "nearest", "distance", "direction"],
@@ -356,6 +373,7 @@ TYPED = {  # what a verb looks like when it is typed in full
     "encode": "proxy3d encode CAPTURE -o room.p3d",
     "ask": 'proxy3d ask room.p3d "Is there a table?"',
     "ground": 'proxy3d ground room.p3d "the chair"',
+    "describe": "proxy3d describe room.p3d",
     "measure": "proxy3d measure room.p3d distance chair table",
     "view": "proxy3d view room.p3d -o room.html",
     "export": "proxy3d export --weights runs/out/first/weights.safetensors -o my_weights",
