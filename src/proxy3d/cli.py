@@ -77,12 +77,12 @@ def describe(
     where: str,
     /,
     *,
-    number: Annotated[int | None, Parameter(name="--object", help="describe this object alone; `--json` lists them, from 0")] = None,
+    number: Annotated[int | None, Parameter(name="--object", converter=whole, help="only this one, by its place in --json, from 0")] = None,
     json: Json = False,
     scene: SceneFlags = DEFAULT_SCENE,
     reading: CaptureFlags = DEFAULT_CAPTURE,
 ) -> None:
-    """Say what a scene holds, or what one object of it is, without a language model."""
+    """Say in a few sentences what is in a scene, or what one of its objects is; without a language model."""
     from proxy3d.verbs import describe as run
 
     result = run(where, scene.pipeline(), reading.options(), number=number)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proxy3d import scene_file
-from proxy3d.answers.describe import describe_object, describe_scene, things_of
+from proxy3d.answers.describe import describe as describe_scene
+from proxy3d.answers.describe import describe_object
 from proxy3d.answers.measure import measure as measure_scene
-from proxy3d.answers.objects import find_objects
+from proxy3d.answers.objects import find_colours, find_objects
 from proxy3d.clips import CaptureOptions
 from proxy3d.errors import BadInput
 from proxy3d.hub import CARD, CONFIG, TENSORS
@@ -105,38 +106,13 @@ def ground(where: str | Path, phrase: str, pipeline: Pipeline, options: CaptureO
     }
 
 
-def describe(where: str | Path, pipeline: Pipeline, options: CaptureOptions | None = None, *, number: int | None = None) -> dict:
-    """The answer of the `describe` verb: a caption of the scene, or of the object of that number; loads no language model.
-
-    Raises:
-        BadInput: no usable scene, weights that name nothing, or no such object.
-    """
-    if pipeline.weights is None:
-        raise BadInput("describe needs trained weights to name objects, and this preset has none; leave --preset out, or add --weights first")
-    scene, load, encoded = load_or_encode(pipeline, where, options)
-    check_fit(scene, pipeline)
-    started = time.perf_counter()
-    namer = pipeline.weights.namer
-    objects = find_objects(scene, namer)
-    things = things_of(scene, objects, namer, pipeline.weights.reader_settings.colours)
-    text = describe_scene(things) if number is None else describe_object(things, number, metric=scene.scale.is_metric)
-    return {
-        "text": text,
-        **({} if number is None else {"object": number}),
-        "objects": boxes_json(objects, scene),
-        "scale": scene.scale.source,
-        "milliseconds": {"load": round(load, 1), "encode": round(encoded, 1), "answer": _ms(started, time.perf_counter())},
-    }
-
-
 def measure(where: str | Path, what: str, names: Sequence[str], pipeline: Pipeline, options: CaptureOptions | None = None) -> dict:
     """The answer of the `measure` verb; loads no language model.
 
     Raises:
         BadInput: unknown measurement or word, or no usable scene.
     """
-    if pipeline.weights is None:
-        raise BadInput("measure needs trained weights to name objects, and this preset has none; leave --preset out, or add --weights first")
+    check_namer(pipeline, "measure")
     scene, load, encoded = load_or_encode(pipeline, where, options)
     check_fit(scene, pipeline)
     started = time.perf_counter()
@@ -149,6 +125,29 @@ def measure(where: str | Path, what: str, names: Sequence[str], pipeline: Pipeli
         "unit": found.unit,
         "text": found.text,
         "boxes": boxes_json(found.boxes, scene),
+        "scale": scene.scale.source,
+        "milliseconds": {"load": round(load, 1), "encode": round(encoded, 1), "answer": _ms(started, time.perf_counter())},
+    }
+
+
+def describe(where: str | Path, pipeline: Pipeline, options: CaptureOptions | None = None, *, number: int | None = None) -> dict:
+    """The answer of the `describe` verb: a caption of the scene, or of the object of that number; loads no language model.
+
+    Raises:
+        BadInput: no such object, or no usable scene.
+    """
+    check_namer(pipeline, "describe")
+    scene, load, encoded = load_or_encode(pipeline, where, options)
+    check_fit(scene, pipeline)
+    namer = pipeline.weights.namer
+    started = time.perf_counter()
+    objects = find_objects(scene, namer)
+    colours = find_colours(scene, namer, objects)
+    text = describe_scene(scene, objects, colours) if number is None else describe_object(scene, objects, colours, number)
+    return {
+        "text": text,
+        "objects": boxes_json(objects, scene),
+        **({} if number is None else {"object": number}),
         "scale": scene.scale.source,
         "milliseconds": {"load": round(load, 1), "encode": round(encoded, 1), "answer": _ms(started, time.perf_counter())},
     }
@@ -273,6 +272,14 @@ def check_place(path: Path, *, force: bool) -> None:
         raise BadInput(f"{path}: exists already; add --force to overwrite it, or choose another name with -o")
     if not path.parent.is_dir():
         raise BadInput(f"{path}: the folder {path.parent} does not exist; make it with mkdir -p {path.parent}")
+
+
+def check_namer(pipeline: Pipeline, verb: str) -> None:
+    """Raises:
+    BadInput: nothing here has learned to name objects.
+    """
+    if pipeline.weights is None:
+        raise BadInput(f"{verb} needs trained weights to name objects, and this preset has none; leave --preset out, or add --weights first")
 
 
 def misfit(scene: Scene, pipeline: Pipeline) -> str | None:

@@ -7,7 +7,7 @@ MINE = f"{TINY} --weights mine.safetensors"
 
 # What is typed, and what the one line has to say.
 FLAGS = {
-    "unknown verb": ("asc room.p3d hello", "'asc'; known: ask, data, demo, doctor, encode, evaluate, export, ground, measure, score, train, view"),
+    "unknown verb": ("asc room.p3d hello", "'asc'; known: ask, data, demo, describe, doctor, encode, evaluate, export, ground, measure"),
     "unknown verb of data": ("data bake", "make"),
     "unknown flag": (f"ask plain.p3d hello --prest tiny {TINY}", "Did you mean --preset?"),
     "unknown flag far from all": (f"ask plain.p3d hello --zzz {TINY}", "Known: --axes, --clusterer"),
@@ -118,6 +118,8 @@ QUESTIONS = {
     "phrase of a book": (["ground", "plain.p3d", "a" * 5000, *TINY.split()], "expected at most"),
     "empty question on a page": (["view", "plain.p3d", "-o", "x.html", "--ask", "", *TINY.split()], "the question is empty"),
     "empty question to a capture": (["ask", "room", "", *TINY.split()], "the question is empty"),
+    "describe without weights": (f"describe plain.p3d {TINY}", "describe needs trained weights"),
+    "half an object": (f"describe read.p3d --object 1.5 {MINE}", "expected a whole number, got '1.5'"),
     "measure nothing": (f"measure read.p3d {MINE}", "WHAT is missing"),
     "measure what nobody can": (f"measure read.p3d beauty chair {MINE}", '"count", "size", "nearest", "distance", "direction"'),
     "measure without weights": (f"measure plain.p3d count table {TINY}", "needs trained weights"),

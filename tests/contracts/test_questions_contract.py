@@ -12,8 +12,9 @@ from random import Random
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from proxy3d import english as words
 from proxy3d.errors import BadInput
-from proxy3d.spacespan.questions import FAMILIES, Vocabulary, ask_about, askable_categories, words
+from proxy3d.spacespan.questions import FAMILIES, Vocabulary, ask_about, askable_categories
 from proxy3d.spacespan.questions.view import View
 from proxy3d.spacespan.record import Record, read_records, write_records
 from proxy3d.spacespan.solver import parse, solve

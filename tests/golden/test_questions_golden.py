@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from proxy3d.spacespan.questions import Vocabulary, ask_about, balance, blind_report, words
+from proxy3d import english as words
+from proxy3d.spacespan.questions import Vocabulary, ask_about, balance, blind_report
 from proxy3d.spacespan.questions.view import View
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.solver import solve

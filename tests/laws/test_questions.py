@@ -11,10 +11,11 @@ from random import Random
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from proxy3d import english as words
 from proxy3d.errors import BadInput
 from proxy3d.spacespan import questions
 from proxy3d.spacespan.oracle import agrees
-from proxy3d.spacespan.questions import FAMILIES, Vocabulary, ask_about, balance, blind_report, words
+from proxy3d.spacespan.questions import FAMILIES, Vocabulary, ask_about, balance, blind_report
 from proxy3d.spacespan.questions.usual import usual_choice
 from proxy3d.spacespan.solver import solve
 from random_rooms import plain_room, random_room, thing

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from proxy3d.answers.evidence import named_things
+from proxy3d.answers.nouns import named_things
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
 from proxy3d.pipeline import Pipeline

@@ -1,158 +1,158 @@
-"""A caption from what was recognised: no language model; words are put together from named boxes, their colours, and how they lie."""
+"""A caption of a scene, or of one thing in it, put together from found boxes: no language model, no guessing, and few words."""
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
-from proxy3d.answers.objects import ObjectNamer
+from proxy3d import english
+from proxy3d.answers.measure import bearing, direction_words
 from proxy3d.errors import BadInput
-from proxy3d.geometry import transform
-from proxy3d.spacespan.questions.words import countable, plural, with_article
-from proxy3d.tokens.position import seen_from_start, viewer_numbers
-from proxy3d.tokens.project import SceneNumbers
 from proxy3d.values import Box, Scene
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-SURE_COLOUR = 0.6  # share of the best colour word from which on it is said
-COLOURED, SUPPORTED = 2, 2  # sentences of each kind, at most
-APART = 0.2  # sine of the angle between two things from which on one is to the left
 NOTHING = "Nothing in this scene was recognised."
+LISTED = 7  # categories that a caption of a scene names
+COLOURED, HELD = 2, 2  # colours, and things that hold others, that it speaks of
+GAP = 0.12  # metres, or units where nobody knows: from an underside to the top it rests on; boxes are no more exact than proxies
+BESIDE_DEG, AHEAD_DEG = 12.0, 75.0  # how far apart two bearings must be to be compared, and how far from the heading at most
+# A picture that hangs low over a sofa is not on the sofa.
+HANGS = {
+    "air conditioner", "blind", "ceiling fan", "ceiling light", "chandelier", "curtain", "curtains", "door", "mirror", "painting", "picture",
+    "picture frame", "poster", "radiator", "range hood", "shower head", "toilet paper holder", "towel rack", "wall cabinet", "wall light",
+    "whiteboard", "window",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A recognised object as a caption sees it; the frame is the room's."""
+    """One found object with its colour word, None where that is not sure, and whether no other of its category was found."""
 
     box: Box
-    right: float  # of the first camera, in the scene's unit
-    ahead: float
-    bottom: float
-    top: float
     colour: str | None
+    alone: bool
 
     @property
-    def name(self) -> str:
-        return self.box.label or "thing"
+    def word(self) -> str:
+        return self.box.label
+
+    @property
+    def named(self) -> str:
+        """ "the lamp", or "a lamp" where there are more."""
+        return f"the {self.word}" if self.alone else english.counted(self.word, 1)
 
 
-def things_of(scene: Scene, objects: Sequence[Box], namer: ObjectNamer, colours: Sequence[str]) -> tuple[Thing, ...]:
-    """What captions need of each object."""
+def things_of(objects: Sequence[Box], colours: Sequence[str | None]) -> list[Thing]:
+    """Found objects (`answers.objects`) with what can be said of them; a window has no colour of its own."""
+    count = counts(objects)
+    shown = [None if box.label in english.COLOURLESS else colour for box, colour in zip(objects, colours, strict=True)]
+    return [Thing(box, colour, count[box.label] == 1) for box, colour in zip(objects, shown, strict=True)]
+
+
+def counts(objects: Sequence[Box]) -> dict[str, int]:
+    """How many there are of each category; those that take most floor come first, whatever the order of the objects."""
+    floor = {box.label: 0.0 for box in objects}
+    for box in objects:
+        floor[box.label] = max(floor[box.label], footprint(box))
+    return {word: sum(box.label == word for box in objects) for word in sorted(floor, key=lambda word: (-floor[word], word))}
+
+
+def describe(scene: Scene, objects: Sequence[Box], colours: Sequence[str | None]) -> str:
+    """At most five sentences about a scene: what there is, colours, what is on what, and one thing beside another. Never a length."""
     if not objects:
-        return ()
-    numbers = SceneNumbers.of(scene)
-    with torch.no_grad():
-        shade = namer.colour(namer(numbers)[1:]).softmax(-1)
-    centre = transform(scene.room_from_world, torch.tensor([box.centre_m for box in objects], dtype=scene.room_from_world.dtype))
-    first = scene.world_from_camera[int(scene.time_s.argmin())]
-    aside = seen_from_start(centre, viewer_numbers(first, scene.room_from_world)).tolist()
-    found = []
-    for box, (right, ahead), height in zip(objects, aside, centre[:, 2].tolist(), strict=True):
-        share = dict(zip(colours, shade[list(box.proxies)].mean(0).tolist(), strict=False))  # the last share is that of no colour
-        colour = max((c for c in share if share[c] >= SURE_COLOUR), key=share.get, default=None)
-        found.append(Thing(box, right, ahead, height - box.size_m[2] / 2, height + box.size_m[2] / 2, colour))
-    return tuple(found)
-
-
-def describe_scene(things: Sequence[Thing]) -> str:
-    """What there is, some colours, what stands on what, and how the two largest things lie as the clip starts."""
-    if not things:
         return NOTHING
-    count = Counter(thing.name for thing in things)
-    alone = sorted((t for t in things if count[t.name] == 1), key=lambda t: (-volume(t), t.name))
-    sentences = [f"A room with {listed([counted(name, n) for name, n in sorted(count.items(), key=lambda c: (-c[1], c[0]))])}."]
-    sentences += [f"The {t.name} {are(t)} {t.colour}." for t in alone if t.colour][:COLOURED]
-    held = [(t, on) for t in alone if (on := support(t, [o for o in alone if o is not t]))]
-    sentences += [f"The {t.name} {are(t)} on the {on.name}." for t, on in held[:SUPPORTED]]
-    for a, b in zip(alone[:1], alone[1:2], strict=False):
-        side = beside(a, b)
-        sentences += [f"Seen from where the clip starts, the {a.name} {are(a)} to the {side} of the {b.name}."] if side else []
-    return " ".join(sentences)
+    count = counts(objects)
+    named, rest = list(count)[:LISTED], list(count)[LISTED:]
+    words = [english.counted(word, count[word]) for word in named]
+    if rest:
+        more = sum(count[word] for word in rest)
+        words.append("another thing" if more == 1 else f"{english.counted('thing', more).replace(' ', ' other ')}")
+    things = sorted((t for t in things_of(objects, colours) if t.word in named), key=lambda t: (named.index(t.word), t.box.centre_m))
+    single = [t for t in things if t.alone]
+    coloured = [f"the {t.word} {is_or_are(t.word)} {t.colour}" for t in single if t.colour][:COLOURED]
+    held = [sentence for t in single if (sentence := holds(t, things))][:HELD]
+    lines = [f"A room with {english.listed(words, 'and')}.", *([sentence_of(english.listed(coloured, "and"))] if coloured else []), *held]
+    return " ".join([*lines, *beside(scene, single)])
 
 
-def describe_object(things: Sequence[Thing], number: int, *, metric: bool) -> str:
-    """One thing: what it is, its colour and size, where it is, what stands nearest.
+def describe_object(scene: Scene, objects: Sequence[Box], colours: Sequence[str | None], number: int) -> str:
+    """What one of the found objects is, how large, where from the first camera, and what it is on and nearest to.
 
     Raises:
         BadInput: no object has that number.
     """
-    if not 0 <= number < len(things):
-        known = f"0 to {len(things) - 1}" if things else "none was recognised"
-        raise BadInput(f"--object {number}: no such object in this scene; known: {known} (`describe --json` lists them)")
+    if not 0 <= number < len(objects):
+        several = f"has {len(objects)} objects, numbered from 0 to {len(objects) - 1}" if len(objects) > 1 else "has one object, number 0"
+        have = several if objects else "has no object that was recognised"
+        raise BadInput(f"--object {number}: scene {scene.clip_id} {have}; `proxy3d describe --json` lists them in order")
+    things, metric = things_of(objects, colours), scene.scale.is_metric
     thing, others = things[number], [t for i, t in enumerate(things) if i != number]
-    words = f"{thing.colour} {thing.name}" if thing.colour else thing.name
-    size = f", {' x '.join(f'{v:.1f}' for v in sides(thing))} m (length x width x height)" if metric else ""
-    sentences = [f"Object {number} is {one(words, thing.name)}{size}."]
-    side = "right" if thing.right > 0 else "left"
-    if metric:
-        way = f"{abs(thing.ahead):.1f} m {'ahead of' if thing.ahead >= 0 else 'behind'} the first camera and {abs(thing.right):.1f} m to the {side}"
-        sentences.append(f"It is {way}.")
-    else:
-        sentences.append(f"It is {'ahead of' if thing.ahead >= 0 else 'behind'} the first camera, to the {side}.")
-    if on := support(thing, others):
-        sentences.append(f"It is on the {on.name}.")
-    if others:
-        near = min(others, key=lambda t: (apart(thing, t), t.name))
-        far = f", {apart(thing, near):.1f} m away" if metric else ""
-        sentences.append(f"The {near.name} {are(near)} nearest to it{far}.")
-    return " ".join(sentences)
+    box, many = thing.box, english.plural_only(thing.word)
+    it, them = ("they are", "them") if many else ("it is", "it")
+    sides = " x ".join(f"{side:.2f}" for side in (max(box.size_m[:2]), min(box.size_m[:2]), box.size_m[2]))
+    kind = english.counted(f"{thing.colour} {thing.word}" if thing.colour else thing.word, 1)
+    lines = [sentence_of(f"{kind}, {sides} m (length x width x height)" if metric else kind)]
+    degrees, away = bearing(scene, box), math.dist(scene.world_from_camera[int(scene.time_s.argmin()), :3, 3].tolist(), box.centre_m)
+    if degrees is not None:
+        lines.append(f"Seen from where the clip starts, {it} {direction_words(degrees)}{f', {away:.1f} m away' * metric}.")
+    elif metric:
+        lines.append(sentence_of(f"{it} {away:.1f} m away from where the clip starts"))
+    if not others:
+        return " ".join([*lines, "Nothing else was recognised."])
+    under = holder(thing, others)
+    if under:
+        lines.append(sentence_of(f"{it} on {under.named}"))
+    near = min(others, key=lambda t: (math.dist(t.box.centre_m, box.centre_m), t.word))
+    what = f"another {near.word}" if near.word == thing.word and english.countable(near.word) else near.named
+    far = f", {math.dist(near.box.centre_m, box.centre_m):.1f} m from middle to middle" * metric
+    return " ".join([*lines, f"Nearest to {them} {is_or_are(near.word)} {what}{far}."])
 
 
-def support(thing: Thing, others: Sequence[Thing]) -> Thing | None:
-    """What it stands or lies on: its bottom is near the other's top, and its middle above the other's floor plan. Boxes are rough: a third of
-    the smaller height counts as near."""
-    for other in others:
-        near = abs(thing.bottom - other.top) < min(thing.top - thing.bottom, other.top - other.bottom) / 3
-        reach = max(other.box.size_m[:2]) / 2
-        if near and (thing.right - other.right) ** 2 + (thing.ahead - other.ahead) ** 2 < reach**2:
-            return other
-    return None
+def rests_on(box: Box, other: Box) -> bool:
+    """Whether a box is on another: its underside at the other's top, its middle over the other, and its footprint not the larger."""
+    gap = (box.centre_m[2] - box.size_m[2] / 2) - (other.centre_m[2] + other.size_m[2] / 2)
+    x, y = box.centre_m[0] - other.centre_m[0], box.centre_m[1] - other.centre_m[1]
+    c, s = math.cos(other.yaw_rad), math.sin(other.yaw_rad)
+    over = abs(c * x + s * y) <= other.size_m[0] / 2 and abs(c * y - s * x) <= other.size_m[1] / 2
+    return over and abs(gap) <= GAP and box.centre_m[2] > other.centre_m[2] and footprint(box) <= footprint(other)
 
 
-def beside(a: Thing, b: Thing) -> str | None:
-    """Which side of b a is on for the first camera; None where they are almost behind each other, or one is not in front."""
-    if min(a.ahead, b.ahead) <= 0:
+def holder(thing: Thing, others: Sequence[Thing]) -> Thing | None:
+    """What a thing is on; the tallest such, because what lies on a table on a rug is on the table."""
+    under = [t for t in others if t is not thing and thing.word not in HANGS and t.word not in HANGS and rests_on(thing.box, t.box)]
+    return max(under, key=lambda t: t.box.centre_m[2] + t.box.size_m[2] / 2, default=None)
+
+
+def holds(thing: Thing, things: Sequence[Thing]) -> str | None:
+    """ "The lamp and two books are on the table." """
+    held = [t for t in things if holder(t, things) is thing]
+    if not held:
         return None
-    sine = (a.right * b.ahead - b.right * a.ahead) / ((a.right**2 + a.ahead**2) * (b.right**2 + b.ahead**2)) ** 0.5
-    return None if abs(sine) < APART else "right" if sine > 0 else "left"
+    count = {t.word: sum(o.word == t.word for o in held) for t in held}
+    words = [t.named if count[t.word] == 1 else english.counted(t.word, count[t.word]) for t in {t.word: t for t in held}.values()]
+    verb = "are" if len(held) > 1 else is_or_are(held[0].word)
+    return sentence_of(f"{english.listed(words, 'and')} {verb} on the {thing.word}")
 
 
-def apart(a: Thing, b: Thing) -> float:
-    """Distance of two middles in space."""
-    return ((a.right - b.right) ** 2 + (a.ahead - b.ahead) ** 2 + ((a.bottom + a.top - b.bottom - b.top) / 2) ** 2) ** 0.5
+def beside(scene: Scene, things: Sequence[Thing]) -> list[str]:
+    """One sentence about the first two things that are clearly side by side, or none."""
+    seen = [(t, degrees) for t in things if (degrees := bearing(scene, t.box)) is not None and abs(degrees) <= AHEAD_DEG]
+    for i, (one, at) in enumerate(seen):
+        for other, there in seen[i + 1 :]:
+            if abs(at - there) >= BESIDE_DEG and not (rests_on(one.box, other.box) or rests_on(other.box, one.box)):
+                side = "left" if at < there else "right"
+                return [f"Seen from where the clip starts, the {one.word} {is_or_are(one.word)} to the {side} of the {other.word}."]
+    return []
 
 
-def volume(thing: Thing) -> float:
-    x, y, z = thing.box.size_m
-    return x * y * z
+def footprint(box: Box) -> float:
+    """Floor that a box covers, in square metres (or units)."""
+    return box.size_m[0] * box.size_m[1]
 
 
-def sides(thing: Thing) -> tuple[float, float, float]:
-    """Length, width and height."""
-    x, y, z = thing.box.size_m
-    return max(x, y), min(x, y), z
+def is_or_are(word: str) -> str:
+    return "are" if english.plural_only(word) else "is"
 
 
-def one(words: str, name: str) -> str:
-    """Words for one thing with their article: "a gray sofa", "some gray curtains"."""
-    return with_article(words) if countable(name) else f"some {words}"
-
-
-def are(thing: Thing) -> str:
-    """The verb that goes with its name."""
-    return "are" if plural(thing.name) == thing.name and thing.name.endswith("s") else "is"
-
-
-def counted(name: str, n: int) -> str:
-    """ "a lamp", "three chairs", "some curtains" """
-    if n == 1 or not countable(name):
-        return one(name, name)
-    return f"{NUMBERS[n] if n < len(NUMBERS) else n} {plural(name)}"
-
-
-def listed(phrases: Sequence[str]) -> str:
-    """ "a sofa, two chairs and a lamp" """
-    return phrases[0] if len(phrases) == 1 else ", ".join(phrases[:-1]) + " and " + phrases[-1]
+def sentence_of(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."

@@ -97,13 +97,30 @@ def _distance(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Bo
     return Measurement("distance", value, unit, text, (a, b))
 
 
-def _direction(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Box]]) -> Measurement:
-    box = groups[0][0]
+def bearing(scene: Scene, box: Box) -> float | None:
+    """Degrees clockwise from the first camera's heading to a box, on the ground plane; None where that camera looks straight up or down."""
     camera = scene.world_from_camera[int(scene.time_s.argmin())].double()
     heading, offset = camera[:2, 2], torch.tensor(box.centre_m[:2], dtype=torch.float64) - camera[:2, 3]
     if float(heading.norm()) < LEAST_HEADING:
-        return Measurement("direction", None, None, "the first camera looks straight up or down, so nothing is ahead of it", (box,))
+        return None
     # On the ground plane, as in the questions of SpaceSpan: how far the camera is tipped must not turn a thing to the side.
-    degrees = math.degrees(math.atan2(float(heading[1] * offset[0] - heading[0] * offset[1]), float(heading @ offset)))
-    side = "straight ahead" if abs(degrees) < 10 else "behind" if abs(degrees) > 150 else "to the right" if degrees > 0 else "to the left"
-    return Measurement("direction", round(degrees, 1), "deg", f"{abs(degrees):.0f} degrees, {side} of the first camera's view", (box,))
+    return math.degrees(math.atan2(float(heading[1] * offset[0] - heading[0] * offset[1]), float(heading @ offset)))
+
+
+def side_of(degrees: float) -> str:
+    """Where a bearing is, in words."""
+    return "straight ahead" if abs(degrees) < 10 else "behind" if abs(degrees) > 150 else "to the right" if degrees > 0 else "to the left"
+
+
+def direction_words(degrees: float) -> str:
+    """The same with its degrees, where they tell more: "31 degrees to the left"."""
+    side = side_of(degrees)
+    return f"{abs(degrees):.0f} degrees {side}" if side.startswith("to ") else side
+
+
+def _direction(scene: Scene, objects: Sequence[Box], groups: Sequence[Sequence[Box]]) -> Measurement:
+    box = groups[0][0]
+    degrees = bearing(scene, box)
+    if degrees is None:
+        return Measurement("direction", None, None, "the first camera looks straight up or down, so nothing is ahead of it", (box,))
+    return Measurement("direction", round(degrees, 1), "deg", f"{abs(degrees):.0f} degrees, {side_of(degrees)} of the first camera's view", (box,))

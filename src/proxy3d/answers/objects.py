@@ -19,7 +19,7 @@ class ObjectNamer(nn.Module):
 
     def __init__(self, proxy_dim: int, width: int, layers: int, heads: int, categories: Sequence[str], colours: Sequence[str] = ()):
         super().__init__()
-        self.categories = tuple(categories)
+        self.categories, self.colours = tuple(categories), tuple(colours)
         self.tokens = SceneTokens(proxy_dim, width, layers, heads)
         self.category = nn.Linear(width, len(categories) + 1)  # the last one: nothing, walls and floor
         self.colour = nn.Linear(width, len(colours) + 1)  # the last one: none of them
@@ -51,3 +51,14 @@ def find_objects(scene: Scene, namer: ObjectNamer, *, least: float = 0.3) -> tup
         votes = merge_votes(score, box, least=least)
         found += [world_box(vote, scene, label=namer.categories[index]) for vote in votes]
     return tuple(sorted(found, key=lambda b: (-b.score, b.centre_m)))
+
+
+@torch.no_grad()
+def find_colours(scene: Scene, namer: ObjectNamer, objects: Sequence[Box], *, least: float = 0.6) -> tuple[str | None, ...]:
+    """The colour word of each object, by the mean of what its proxies say; None where that is less sure than `least`, or no word fits."""
+    if not objects or not namer.colours:
+        return (None,) * len(objects)
+    share = namer.colour(namer(SceneNumbers.of(scene))[1:]).softmax(1)
+    best = [share[list(box.proxies)].mean(0).max(0) for box in objects]
+    words = (*namer.colours, None)
+    return tuple(words[int(top.indices)] if float(top.values) >= least else None for top in best)

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from proxy3d.answers.boxes import merge_votes, world_box
-from proxy3d.answers.evidence import not_seen, number_range, seen_things
+from proxy3d.answers.evidence import not_seen, number_range
+from proxy3d.answers.nouns import seen_things
 from proxy3d.answers.parse import checked_question, clean_answer
 from proxy3d.answers.question import Wording, pad, padded_values, worded
 from proxy3d.errors import BadInput
@@ -80,7 +81,7 @@ class Session:
         asked, words, fused = self._fused(line, memory)
         text = self.reader.host.tokenizer.decode(self._decode(asked, words, fused, memory))
         text = clean_answer(text, metric=self.scene.scale.is_metric)
-        seen = seen_things(fused, 0, asked, line, self.reader.settings.categories)
+        seen = seen_things(line, asked, fused.match[0], self.reader.settings.categories)
         if missing := not_seen(seen, float(self._fact("least_seen", 0.0)), text):
             return Answer(f"not seen: {', '.join(missing)}", seen=seen)
         boxes = self._boxes(fused, label=None)

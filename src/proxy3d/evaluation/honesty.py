@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from proxy3d.answers.batch import answer_many, understand
-from proxy3d.answers.evidence import ABOUT_PRESENCE, named_things, not_seen, number_range, seen_things
+from proxy3d.answers.evidence import ABOUT_PRESENCE, not_seen, number_range
+from proxy3d.answers.nouns import named_things, seen_things
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.benchmarks.spacespan import records_by_room
 from proxy3d.evaluation.run import write_result
@@ -82,7 +83,7 @@ def replies(pipeline: Pipeline, numbers: SceneNumbers, records: Sequence[Record]
     texts = answer_many(reader, numbers, questions).text
     read = understand(reader, numbers, questions)
     for row, (record, question) in enumerate(pairs):
-        seen = seen_things(read.fused, row, read.asked[row], question, categories)
+        seen = seen_things(question, read.asked[row], read.fused.match[row], categories)
         yield record, question, texts[row], number_range(read.fused, row, texts[row], facts["range"]), seen
 
 

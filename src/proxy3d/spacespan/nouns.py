@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from proxy3d.spacespan.questions.words import plural
+from proxy3d.english import plural
 
 
 def parse(question: str, categories: Iterable[str]) -> tuple[str, list[str]]:

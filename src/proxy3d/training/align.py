@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from proxy3d.answers.evidence import named_things
 from proxy3d.answers.fusion import Fused
 from proxy3d.answers.judge import SOURCES
 from proxy3d.answers.model import SpatialReader
+from proxy3d.answers.nouns import named_tokens
 from proxy3d.answers.question import padded_values
 from proxy3d.tokens.position import seen_from_start
 from proxy3d.tokens.project import SceneNumbers
@@ -161,9 +161,8 @@ class AlignObjective:
         for i, question in enumerate(questions):
             ends = question.wording.ends
             silent[i, : len(ends)] = torch.tensor(question.wording.value).isnan()
-            for start, end, category in named_things(question.record.question, categories):
-                last = next(n for n, done in enumerate(ends) if done >= end)
-                silent[i, next(n for n, done in enumerate(ends) if done > start) : last + 1] = 0
+            for first, last, category in named_tokens(question.record.question, ends, categories):
+                silent[i, first : last + 1] = 0
                 rows.append(i)
                 columns.append(last)
                 named.append(category)

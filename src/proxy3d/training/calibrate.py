@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from proxy3d.answers.batch import understand
-from proxy3d.answers.evidence import ABOUT_PRESENCE, MEASURED, seen_things
+from proxy3d.answers.evidence import ABOUT_PRESENCE, MEASURED
 from proxy3d.answers.fusion import Fused
 from proxy3d.answers.model import SpatialReader
+from proxy3d.answers.nouns import seen_things
 from proxy3d.errors import BadInput
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.tensor_file import load_tensors, save_tensors
@@ -56,7 +57,8 @@ def readings(reader: SpatialReader, rooms: Sequence[RoomOfQuestions]) -> Iterato
             continue
         read = understand(reader, room.looks[0].numbers, [q.record.question for q in questions])
         for row, question in enumerate(questions):
-            yield question, read.fused, row, seen_things(read.fused, row, read.asked[row], question.record.question, reader.settings.categories)
+            seen = seen_things(question.record.question, read.asked[row], read.fused.match[row], reader.settings.categories)
+            yield question, read.fused, row, seen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Which proxies a category word names: what teaches words to find their proxies."""
+"""Which proxies a word of a question names: what teaches words to find their proxies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from proxy3d.spacespan.questions.words import broader
+from proxy3d.english import broader
 from proxy3d.training.lessons import RoomLesson, pointing_target
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from proxy3d.answers.evidence import named_things
+from proxy3d.answers.nouns import named_tokens
 from proxy3d.answers.sequence import Packed, SequenceReader, Shown
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.record import Record
@@ -172,8 +172,8 @@ class SequenceObjective:
         token."""
         categories, at, named = self.reader.settings.categories, [], []
         for start, question in zip(packed.start.tolist(), questions, strict=True):
-            for _, end, category in named_things(question.record.question, categories):
-                at.append(start + next(n for n, done in enumerate(question.wording.ends) if done >= end))
+            for _, last, category in named_tokens(question.record.question, question.wording.ends, categories):
+                at.append(start + last)
                 named.append(category)
         targets = {category: name_target(lesson, category, categories) for category in set(named)}
         pairs = [targets[category] for category in named]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-from proxy3d.spacespan.questions import words
+from proxy3d import english as words
 from proxy3d.spacespan.questions.distances import back, free, outside
 from proxy3d.spacespan.questions.grounding import by_size
 from proxy3d.spacespan.questions.view import BEARING_DEG, View, one_decimal, shuffled
@@ -53,7 +53,6 @@ ON = ("The {a} is {on} the {b}.", "{on_} the {b} is the {a}.")
 COLOURED = ("The {a} is {colour}.", "The colour of the {a} is {colour}.")
 BETWEEN = ("The {a} is nearer to the {b} than to the {c}.", "The {b} is nearer to the {a} than the {c} is.")
 BESIDE = ("Seen from where the clip starts, the {a} is to the {side} of the {b}.", "From the first camera the {a} is {side} of the {b}.")
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LISTED = 6  # categories of a room that a caption names
 
 
@@ -144,23 +143,18 @@ def further_facts(view: View, rng: Random, o: RoomObject) -> list[Fact]:
 
 def scene_caption(view: View, rng: Random) -> Iterator[Record]:
     """How many of what, and where some of it is: three captions of the whole room, of different facts about the same things."""
-    countable = {c: [o] for c, o in view.unique.items()} | {c: group for c, group in view.several.items() if len(group) < len(NUMBERS)}
+    countable = {c: [o] for c, o in view.unique.items()} | {c: group for c, group in view.several.items() if len(group) < len(words.NUMBERS)}
     if not view.room.filmed or len(countable) < 3:
         return
     named = shuffled(rng, countable)[:LISTED]
     facts = arrangement(view, rng, named)
     captions = []
     for _ in range(REFERENCES):
-        things = [thing_words(c, len(countable[c])) for c in shuffled(rng, named)]
-        lists = [line for line in LIST if not line.startswith("There is") or not things[0].startswith(NUMBERS)]
-        text = rng.choice(lists).format(things=", ".join(things[:-1]) + f" and {things[-1]}")
+        things = [words.counted(c, len(countable[c])) for c in shuffled(rng, named)]
+        lists = [line for line in LIST if not line.startswith("There is") or not things[0].startswith(words.NUMBERS)]
+        text = rng.choice(lists).format(things=words.listed(things, "and"))
         captions.append(" ".join([text, *(spoken(rng, fact) for fact in shuffled(rng, facts)[:3])]))
     yield captioned(view, "scene_caption", rng.choice(DESCRIBE_ROOM), captions, "room", [o for c in named for o in countable[c]])
-
-
-def thing_words(category: str, count: int) -> str:
-    """ "a lamp", "two chairs" """
-    return words.with_article(category) if count == 1 else f"{NUMBERS[count]} {words.plural(category)}"
 
 
 def arrangement(view: View, rng: Random, named: Sequence[str]) -> list[Fact]:

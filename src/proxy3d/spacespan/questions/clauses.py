@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from proxy3d.spacespan.questions import words
+from proxy3d import english as words
 from proxy3d.spacespan.questions.distances import free
 from proxy3d.spacespan.questions.presence import MOST
 from proxy3d.spacespan.questions.sizes import TALLER_RATIO, ratio
 from proxy3d.spacespan.questions.view import BEARING_DEG, View, shuffled
 from proxy3d.spacespan.room import RoomObject
-
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def number(view: View, category: str) -> int | None:
 
 def counted(how: str, count: int, category: str) -> str:
     """ "there is exactly one chair", "there are at least two chairs" """
-    return f"there is {how} one {category}" if count == 1 else f"there are {how} {NUMBERS[count]} {words.plural(category)}"
+    return f"there is {how} one {category}" if count == 1 else f"there are {how} {words.NUMBERS[count]} {words.plural(category)}"
 
 
 def judged(view: View, category: str, test: Callable[[int], bool]) -> bool | None:

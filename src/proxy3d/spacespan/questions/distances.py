@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from random import Random
 
-from proxy3d.spacespan.questions import words
+from proxy3d import english as words
 from proxy3d.spacespan.questions.view import View, local, one_decimal, shuffled
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import RoomObject

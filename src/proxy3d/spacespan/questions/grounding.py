@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from random import Random
 
-from proxy3d.spacespan.questions import words
+from proxy3d import english as words
 from proxy3d.spacespan.questions.presence import drawn_presence
 from proxy3d.spacespan.questions.view import BEARING_DEG, RATIO, View, shuffled
 from proxy3d.spacespan.record import Record

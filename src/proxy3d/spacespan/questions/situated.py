@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from random import Random
 
-from proxy3d.spacespan.questions import words
+from proxy3d import english as words
 from proxy3d.spacespan.questions.directions import clockwise_deg
 from proxy3d.spacespan.questions.routes import stops
 from proxy3d.spacespan.questions.view import RATIO, View, drawn, local, shuffled

@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 
-from proxy3d.spacespan.questions import words
+from proxy3d import english as words
 from proxy3d.spacespan.questions.order import LETTERS
 from proxy3d.spacespan.questions.usual import MEASURES, NAMELESS, Measure
 from proxy3d.spacespan.questions.view import View, shuffled

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import permutations
 from random import Random
 
-from proxy3d.spacespan.questions import words
+from proxy3d import english as words
 from proxy3d.spacespan.questions.usual import usual_sizes
 from proxy3d.spacespan.record import AnswerType, Record
 from proxy3d.spacespan.room import Room, RoomObject

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 # Last words whose plural no rule gives.
 IRREGULAR = {
     "shelf": "shelves",
@@ -159,12 +162,19 @@ def plural(category: str) -> str:
     return " ".join([*first, last]) + of + rest
 
 
+def counted(category: str, count: int) -> str:
+    """ "a lamp", "two chairs", "12 chairs"; "food" and "curtains" where nothing can be counted."""
+    if not countable(category):
+        return category
+    return with_article(category) if count == 1 else f"{NUMBERS[count] if count < len(NUMBERS) else count} {plural(category)}"
+
+
 def near(colour: str, other: str) -> bool:
     """Whether two colour words are the same or easily mixed up under a lamp."""
     colour, other = colour.replace("grey", "gray"), other.replace("grey", "gray")
     return colour == other or frozenset((colour, other)) in NEAR_COLOURS
 
 
-def listed(phrases: list[str]) -> str:
+def listed(phrases: Sequence[str], word: str = "or") -> str:
     """ "the lamp, the chair or the bed" """
-    return phrases[0] if len(phrases) == 1 else ", ".join(phrases[:-1]) + " or " + phrases[-1]
+    return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} {word} {phrases[-1]}"
