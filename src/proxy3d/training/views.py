@@ -176,7 +176,7 @@ def view_losses(said: Said, truth: ViewTruth, grid: Grid, settings: ViewsSetting
         "depth": ((off * (-said.log_spread).exp() + said.log_spread) * valid).sum() / valid.sum().clamp_min(1),
         "gravity": (said.up - truth.up).norm(dim=-1).mean() * s.weight_gravity,
         "height": (said.log_height - truth.place_m[..., 2].clamp_min(0.1).log()).abs().mean() * s.weight_height,
-        "focal": (said.log_focal - truth.focal.log()[:, None]).abs().mean() * s.weight_focal,
+        "focal": (said.log_focal - truth.focal.log()).abs().mean() * s.weight_focal,
     }
     if said.up.shape[1] == 1:
         return parts

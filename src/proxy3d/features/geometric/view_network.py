@@ -54,7 +54,7 @@ class Said:
     log_spread: Float[Tensor, "B T 2h 2w"]  # of the expected absolute error of log_depth
     up: Float[Tensor, "B T 3"]  # the unit vector that points up, in each camera's frame
     log_height: Float[Tensor, "B T"]  # of metres from the floor to the camera
-    log_focal: Float[Tensor, "B T"]  # of UNIT_PX
+    log_focal: Float[Tensor, "B"]  # of UNIT_PX; one camera takes all pictures
     match: Float[Tensor, "B T T N N+1"]  # [:, s, t, i, j]: logit that patch i of frame s is patch j of frame t; the last, that t does not show it
     guess: Float[Tensor, "B T T 5"]  # of the turn (cos, sin) and way (x, y, z) from level frame t to level frame s, without any match
 
@@ -130,7 +130,7 @@ class ViewNetwork(nn.Module):
             log_spread=depth[1].clamp(-6, 1),
             up=F.normalize(held[..., :3] + level, dim=-1),
             log_height=held[..., 3] + torch.tensor(TYPICAL_HEIGHT_M).log(),
-            log_focal=(held[..., 4] + torch.tensor(TYPICAL_FOCAL).log()).clamp(-2, 2),
+            log_focal=(held[..., 4].mean(1) + torch.tensor(TYPICAL_FOCAL).log()).clamp(-2, 2),
             match=self._match(patch),
             guess=torch.cat([pair[..., :2] + torch.tensor([1.0, 0.0]), pair[..., 2:]], -1),
         )

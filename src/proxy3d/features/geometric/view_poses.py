@@ -43,7 +43,7 @@ def level_points(said: Said) -> tuple[Float[Tensor, "B T N 3"], Float[Tensor, "B
     """Where patches are in the level frame of their own camera, and their depth, both in metres."""
     h, w = (n // 2 for n in said.log_depth.shape[-2:])
     depth = F.avg_pool2d(said.log_depth, 2).flatten(2).exp()
-    camera = rays(h, w, said.log_focal.exp()) * depth[..., None]
+    camera = rays(h, w, said.log_focal.exp())[:, None] * depth[..., None]
     return camera @ level_from_camera(said.up).transpose(-1, -2), depth
 
 
