@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -13,11 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from proxy3d.features.geometric.view_network import UNIT_PX, Looks, Said, ViewNetwork
-from proxy3d.features.geometric.view_poses import level_from_camera, matched_pairs, rays, turned, world_points
+from proxy3d.features.geometric.view_poses import matched_pairs, rays, turned, world_points
 from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import invert, transform
 from proxy3d.spacespan.room import Room
-from proxy3d.training.patches import RoomPatches, cached_patches
+from proxy3d.training.patches import RoomPatches
 
 SEEN, HIDDEN = 0.06, 0.15  # relative gap in depth up to which a point is the one that is seen, and from which on another hides it
 
@@ -190,8 +189,7 @@ def view_losses(said: Said, truth: ViewTruth, grid: Grid, settings: ViewsSetting
         "match": match_surprise(said, truth, grid) * s.weight_match,
         "yaw": _angle(pairs.yaw - yaw)[others].clamp_max(0.5).mean() * s.weight_yaw,
         "way": (pairs.way - way).norm(dim=-1)[others].clamp_max(1.0).mean() * s.weight_way,
-        "guess": ((said.guess[..., :2] - torch.stack([yaw.cos(), yaw.sin()], -1)).norm(dim=-1) + (said.guess[..., 2:] - way).norm(dim=-1))[others].mean()
-        * s.weight_guess,
+        "guess": (said.guess - torch.cat([torch.stack([yaw.cos(), yaw.sin()], -1), way], -1)).norm(dim=-1)[others].mean() * s.weight_guess,
         "points": gap[depth > 0].clamp_max(1.0).mean() * s.weight_points,
     }
 
@@ -246,6 +244,7 @@ def true_matches(truth: ViewTruth, grid: Grid) -> tuple[Float[Tensor, "B T T N N
     return target, (shown | absent) & (depth > 0)[:, :, None]
 
 
+@torch.no_grad()
 def statistics(network: ViewNetwork, views: Sequence[RoomViews]) -> None:
     """Set what the network subtracts from features and divides them by."""
     for name in ("feature", "detail"):
@@ -254,7 +253,3 @@ def statistics(network: ViewNetwork, views: Sequence[RoomViews]) -> None:
         getattr(network, f"{name}_mean").copy_(sample.mean(0))
         getattr(network, f"{name}_std").copy_(sample.std(0).clamp_min(1e-3))
 
-
-def view_reader(folders: Sequence[Path], rooms: Sequence[Room], cache: Path, semantic: object) -> Callable[[int], RoomViews]:
-    """What reads the views of a numbered room, from the cache of patches: all of them at once would be 8 GB."""
-    return lambda index: views_of(cached_patches(folders[index], cache, semantic), rooms[index])

@@ -1,8 +1,8 @@
 """A 3D position and a confidence per patch.
 
 A geometric encoder states its `unit`, `licence`, `hash` and whether it `takes_weights`, the path or name after the colon of
-`--geometric NAME:WEIGHTS` (True, False, or OPTIONAL where some ship). It turns a clip and a grid into `Geometry`. A point cloud comes in as a clip of virtual depth cameras
-(`proxy3d.clips`), so `sensor_depth` serves it too.
+`--geometric NAME:WEIGHTS` (True, False, or OPTIONAL where some ship). It turns a clip and a grid into `Geometry`. A point cloud comes in
+as a clip of virtual depth cameras (`proxy3d.clips`), so `sensor_depth` serves it too.
 """
 
 from proxy3d.features.geometric.depth_anything import DepthAnything

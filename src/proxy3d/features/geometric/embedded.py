@@ -48,7 +48,7 @@ class Embedded:
     def file(self) -> Path:
         """Raises BadInput where no weights are named and none ship."""
         if self.weights is None and not SHIPPED.is_file():
-            raise BadInput("--geometric embedded: no weights ship with this version; train some (proxy3d train views) and type --geometric embedded:FILE")
+            raise BadInput("--geometric embedded: no weights ship yet; make some (`proxy3d train views`) and type --geometric embedded:FILE")
         return SHIPPED if self.weights is None else Path(self.weights).expanduser()
 
     @cached_property
@@ -66,6 +66,11 @@ class Embedded:
     def hash(self) -> str:
         _ = self._loaded
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
+
+    @property
+    def typical(self) -> dict[str, float]:
+        """Median depth, mean height and pitch of cameras and mean focal length (in UNIT_PX) of the rooms it was trained on."""
+        return self._loaded[1]["typical"]
 
     @cached_property
     def _loaded(self) -> tuple[ViewNetwork, dict]:
@@ -132,7 +137,7 @@ def load_views(path: Path) -> tuple[ViewNetwork, dict]:
         network = ViewNetwork(ViewSettings(**facts["views"]))
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
     except (KeyError, TypeError, RuntimeError):
-        raise BadInput(f"{path}: these are not weights of --geometric embedded of this version; expected a file made by `proxy3d train views`") from None
+        raise BadInput(f"{path}: not weights of this version's --geometric embedded; expected a file made by `proxy3d train views`") from None
     return network.eval().requires_grad_(False), facts
 
 

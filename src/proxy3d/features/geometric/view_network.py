@@ -124,7 +124,7 @@ class ViewNetwork(nn.Module):
         camera, patch = self.camera_norm(x[:, :, 0]), self.patch_norm(x[:, :, 1:])
         depth = self.depth(patch).float().view(b, t, h, w, 2, 2, 2).permute(6, 0, 1, 2, 4, 3, 5).reshape(2, b, t, 2 * h, 2 * w)
         held, pair = self.held(camera).float(), self._pairs(camera).float()
-        level = torch.tensor([0.0, -1.0, 0.3])  # cameras are held upright and look a little down
+        level = torch.tensor([0.0, -1.0, -0.35])  # cameras are held upright and look a little down
         return Said(
             log_depth=(depth[0] + torch.tensor(TYPICAL_DEPTH_M).log()).clamp(-3, 4),
             log_spread=depth[1].clamp(-6, 1),
