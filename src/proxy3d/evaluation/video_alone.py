@@ -17,7 +17,6 @@ from torch import Tensor
 
 from proxy3d.clips import open_capture
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.benchmarks.spacespan import progress
 from proxy3d.evaluation.metrics.camera_pairs import pair_errors_deg
 from proxy3d.evaluation.metrics.depth import absolute_relative, median_aligned, within_ratio
 from proxy3d.evaluation.run import write_result
@@ -130,7 +129,7 @@ def video_alone(rooms: Path | None, captures: Sequence[Path], encoder: Embedded,
         for number, folder in enumerate(found_rooms(rooms)[:limit], 1):
             clips.append(measured_clip(load_clip(folder)[1], encoder))
             if number % 20 == 0:
-                progress(f"{rooms.name}: {number} rooms")
+                print(f"{rooms.name}: {number} rooms", file=sys.stderr, flush=True)
         found["rooms"] = {"split": rooms.name, "data": data_hash(rooms.parent), **summary(clips)}
     for path in captures:
         try:
