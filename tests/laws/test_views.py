@@ -24,11 +24,10 @@ from proxy3d.features.semantic import SEMANTIC
 from proxy3d.geometry import invert, transform
 from proxy3d.spacespan.room_clip import load_clip
 from proxy3d.training.loop import run_stage
+from proxy3d.training.patches import patches_of_room
 from proxy3d.training.recipes import found_rooms, train
 from proxy3d.training.view_recipes import VIEW_RECIPES, views_objective
 from proxy3d.training.views import ViewTruth, true_matches, true_pairs, view_losses, views_of
-from proxy3d.training.patches import patches_of_room
-from proxy3d.spacespan.room import Room
 
 TINY = VIEW_RECIPES["views_tiny"]
 
@@ -109,7 +108,8 @@ def test_perfect_matches_give_true_cameras_and_points(perfect, truth, grid):
     assert float(rotation.max()) < 2 and float(direction.median()) < 10
     torch.testing.assert_close(pose[:, 2, 3], truth.place_m[0, :, 2], atol=0.05, rtol=0)
     assert pose[0, :2, 3].tolist() == [0, 0] and float(pose[0, 0, 2]) == pytest.approx(0, abs=1e-6) and float(pose[0, 1, 2]) > 0.5
-    assert max(float(p) for p in view_losses(perfect, truth, grid, TINY.views).values()) < 0.5
+    parts = view_losses(perfect, truth, grid, TINY.views)
+    assert max(float(part) for name, part in parts.items() if name != "guess") < 0.5, parts
     depth = truth.patch_depth_m()
     true = turned(-truth.yaw[:, :1], truth.world_xyz_m(depth, grid) - truth.place_m[:, :1, None])
     gap = (world_points(perfect, matched_pairs(perfect)) - true).norm(dim=-1)[depth > 0]
@@ -129,7 +129,8 @@ def test_true_matches_are_shares_and_a_frame_matches_itself(truth, grid):
     share, known = true_matches(truth, grid)
     total = share.sum(-1)[known]
     torch.testing.assert_close(total, torch.ones_like(total), atol=1e-4, rtol=0)
-    own = truth.patch_depth_m()[0, 2] > 0
+    own = known[0, 2, 2] & (share[0, 2, 2, :, -1] == 0)
+    assert float(own.float().mean()) > 0.6
     torch.testing.assert_close(share[0, 2, 2][own, :-1], torch.eye(len(own))[own], atol=1e-3, rtol=0)
 
 
@@ -142,11 +143,13 @@ def test_a_single_frame_stands_above_the_origin(perfect):
 def test_views_of_a_room_are_what_its_pictures_show(rooms):
     folder = found_rooms(rooms / "train")[0]
     room, clip, _ = load_clip(folder)
-    views = views_of(patches_of_room(folder, SEMANTIC["tiny"]()), Room.load(folder))
+    views = views_of(patches_of_room(folder, SEMANTIC["tiny"]()), room)
     looks = Looks.of(clip, SEMANTIC["tiny"]()(clip, views.grid))
-    torch.testing.assert_close(views.looks.feature, looks.feature, atol=2e-3, rtol=1e-2)  # float16 in the cache
-    middle = clip.depth_m[:, 32, 32]  # a quarter patch in the middle is 64 / 28 pixels wide
-    assert ((views.truth.depth_m[0, :, 14, 14] - middle).abs() < 0.15 * middle).all()
+    kept = views.looks.feature.abs().sum(-1) > 0  # patches that straddle edges have no position, and are not in the cache
+    assert float(kept.float().mean()) > 0.9
+    torch.testing.assert_close(views.looks.feature[kept], looks.feature[kept], atol=2e-3, rtol=1e-2)  # float16 in the cache
+    depth, mean = views.truth.depth_m[0], torch.nn.functional.adaptive_avg_pool2d(clip.depth_m, views.truth.depth_m.shape[-2:])
+    assert float(((depth - mean).abs() < 0.1 * mean).float().mean()) > 0.8
     assert float(views.truth.focal) == pytest.approx(room.intrinsics_px[0][0] / 64)
 
 

@@ -249,7 +249,9 @@ def statistics(network: ViewNetwork, views: Sequence[RoomViews]) -> None:
     """Set what the network subtracts from features and divides them by."""
     for name in ("feature", "detail"):
         sample = torch.cat([getattr(v.looks, name).flatten(0, 3)[::7] for v in views])
-        sample = sample[sample.abs().sum(1) > 0] if sample.shape[1] else sample
+        sample = sample[sample.abs().sum(1) > 0]  # without what has no position and hence no feature in the cache
+        if not len(sample):
+            continue
         getattr(network, f"{name}_mean").copy_(sample.mean(0))
         getattr(network, f"{name}_std").copy_(sample.std(0).clamp_min(1e-3))
 

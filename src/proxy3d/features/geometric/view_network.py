@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from proxy3d.values import Clip, Semantics
 
 UNIT_PX = 224.0  # picture coordinates and focal lengths are in this many pixels of the grid: the root of a grid's area, whatever its shape
-TYPICAL_DEPTH_M, TYPICAL_HEIGHT_M, TYPICAL_FOCAL = 2.0, 1.5, 0.85  # what an untrained network says
+TYPICAL_DEPTH_M, TYPICAL_SPREAD, TYPICAL_HEIGHT_M, TYPICAL_FOCAL = 2.0, 0.3, 1.5, 0.85  # what an untrained network says
 SURE = 0.1  # relative error of depth at which a position counts one half
 
 
@@ -127,7 +127,7 @@ class ViewNetwork(nn.Module):
         level = torch.tensor([0.0, -1.0, -0.35])  # cameras are held upright and look a little down
         return Said(
             log_depth=(depth[0] + torch.tensor(TYPICAL_DEPTH_M).log()).clamp(-3, 4),
-            log_spread=depth[1].clamp(-6, 1),
+            log_spread=(depth[1] + torch.tensor(TYPICAL_SPREAD).log()).clamp(-6, 1),
             up=F.normalize(held[..., :3] + level, dim=-1),
             log_height=held[..., 3] + torch.tensor(TYPICAL_HEIGHT_M).log(),
             log_focal=(held[..., 4].mean(1) + torch.tensor(TYPICAL_FOCAL).log()).clamp(-2, 2),
