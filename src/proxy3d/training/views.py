@@ -109,10 +109,11 @@ class ViewsSettings:
     pictures: int = 12  # per step, of as many rooms as that takes
     feature_noise: float = 0.3  # largest, in standard deviations
     dropped: float = 0.1  # largest share of patches of which nothing is seen
+    weight_depth: float = 0.3  # its gradient is as large as the network is sure, ten times that of all others together without this
     weight_gravity: float = 3.0
     weight_height: float = 1.0
     weight_focal: float = 2.0
-    weight_match: float = 0.5
+    weight_match: float = 1.5
     weight_yaw: float = 3.0
     weight_way: float = 1.0
     weight_guess: float = 0.5
@@ -172,7 +173,7 @@ def view_losses(said: Said, truth: ViewTruth, grid: Grid, settings: ViewsSetting
     s, valid = settings, truth.depth_m > 0
     off = (said.log_depth - truth.depth_m.clamp_min(1e-3).log()).abs()
     parts = {
-        "depth": ((off * (-said.log_spread).exp() + said.log_spread) * valid).sum() / valid.sum().clamp_min(1),
+        "depth": ((off * (-said.log_spread).exp() + said.log_spread) * valid).sum() / valid.sum().clamp_min(1) * s.weight_depth,
         "gravity": (said.up - truth.up).norm(dim=-1).mean() * s.weight_gravity,
         "height": (said.log_height - truth.place_m[..., 2].clamp_min(0.1).log()).abs().mean() * s.weight_height,
         "focal": (said.log_focal - truth.focal.log()).abs().mean() * s.weight_focal,
