@@ -14,8 +14,7 @@ from proxy3d.geometry import compose, rigid
 
 GUESSED = 0.3  # what a guess without matches weighs, in matches at 1 m (matches weigh by inverse squared depth: 3 matches at 3 m)
 OUTLIER = 0.12  # residual, relative to depth, at which a match counts one half
-ROUNDS, STEPS = 3, 1
-ALONG = 0.04  # what a squared error along the line of sight counts, beside one across it: depth is 5 times less sure
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,6 @@ def matched_pairs(said: Said) -> Pairs:
             with torch.no_grad():
                 off = (one - turned(pairs.yaw, other) - pairs.way[..., None, :]).norm(dim=-1) / (OUTLIER * scale)
             kept = sure / (1 + off**2)
-    for _ in range(STEPS):
-        pairs = _refined(pairs, one, other, kept, said.guess)
     return pairs
 
 
@@ -88,25 +85,6 @@ def _fitted(one: Tensor, other: Tensor, weight: Tensor, guess: Tensor) -> Pairs:
     way = middle_one - turned(yaw, middle_other[..., None, :])[..., 0, :]
     way = (way * total[..., None] + guess[..., 2:] * GUESSED) / (total + GUESSED)[..., None]
     return Pairs(yaw, way, total)
-
-
-def _refined(pairs: Pairs, one: Tensor, other: Tensor, weight: Tensor, guess: Tensor) -> Pairs:
-    """One Gauss-Newton step on the same points, where an error along the line of sight counts only ALONG: depth is less sure than direction.
-
-    A frame whose depths are all 5 % too large would otherwise seem to have stepped back by 12 cm.
-    """
-    there = turned(pairs.yaw, other)
-    off = one - there - pairs.way[..., None, :]
-    sight = F.normalize(one, dim=-1)
-    x, y, _ = there.unbind(-1)
-    slope = torch.cat([torch.stack([-y, x, torch.zeros_like(x)], -1)[..., None], torch.eye(3).expand(*x.shape, 3, 3)], -1)  # by turn and way
-    across = slope - (1 - ALONG) * sight[..., None] * (sight[..., None, :] @ slope)
-    normal = torch.einsum("bstm,bstmki,bstmkj->bstij", weight, across, slope)
-    pull = torch.einsum("bstm,bstmki,bstmk->bsti", weight, across, off)
-    aim = torch.atan2(guess[..., 1], guess[..., 0]) - pairs.yaw
-    towards = torch.cat([torch.atan2(aim.sin(), aim.cos())[..., None], guess[..., 2:] - pairs.way], -1)
-    step = torch.linalg.solve(normal + GUESSED * torch.eye(4), pull + GUESSED * towards)
-    return Pairs(pairs.yaw + step[..., 0], pairs.way + step[..., 1:], pairs.weight)
 
 
 def turning(yaw: Float[Tensor, "*b"]) -> Float[Tensor, "*b 3 3"]:
