@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from capture_writers import video
-from cli_world import typed
+from cli_world import typed, untrained_weights
 
 from proxy3d import scene_file
 from proxy3d.clips.synthetic_room import synthetic_clip
@@ -130,8 +130,16 @@ def test_a_film_becomes_a_scene_that_says_its_metres_are_guessed(tmp_path, file,
     scene = scene_file.load(tmp_path / "walk.p3d")
     assert scene.scale.source == "metric_predictor" and NOTE in scene.provenance["notes"] and len(scene.proxies) == 16
     assert scene.encoders["geometric"].startswith("embedded sha256:") and str(file) not in json.dumps(scene.provenance)
-    asked = typed(capsys, ["measure", "walk.p3d", "size", "chair", "--preset", "tiny"])
-    assert asked.status in (0, 2) and "Traceback" not in asked.err
+
+
+def test_a_film_can_be_asked(tmp_path, file, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    video(synthetic_clip(seed=0, frames=12)[0], tmp_path)
+    weights = untrained_weights(tmp_path / "reader.safetensors", seed=0)
+    asked = typed(capsys, f'ask walk.mp4 "Is there a table?" --preset tiny --weights {weights} --geometric embedded:{file} --json')
+    assert asked.status == 0, asked.err
+    said = json.loads(asked.out)
+    assert said["answer"] and said["scale"] == "metric_predictor"
 
 
 def test_the_evaluation_measures_a_capture_and_shows_its_baselines(tmp_path, file):

@@ -109,7 +109,7 @@ def test_perfect_matches_give_true_cameras_and_points(perfect, truth, grid):
     torch.testing.assert_close(pose[:, 2, 3], truth.place_m[0, :, 2], atol=0.05, rtol=0)
     assert pose[0, :2, 3].tolist() == [0, 0] and float(pose[0, 0, 2]) == pytest.approx(0, abs=1e-6) and float(pose[0, 1, 2]) > 0.5
     parts = view_losses(perfect, truth, grid, TINY.views)
-    assert max(float(part) for name, part in parts.items() if name != "guess") < 0.5, parts
+    assert max(float(part) for name, part in parts.items() if name not in ("guess", "match")) < 0.1, parts  # a shared match surprises
     depth = truth.patch_depth_m()
     true = turned(-truth.yaw[:, :1], truth.world_xyz_m(depth, grid) - truth.place_m[:, :1, None])
     gap = (world_points(perfect, matched_pairs(perfect)) - true).norm(dim=-1)[depth > 0]

@@ -121,4 +121,3 @@ def scale_sigma(network: ViewNetwork, rooms: Sequence[RoomViews]) -> float:
         valid = room.truth.depth_m > 0
         off.append(float(room.truth.depth_m[valid].log().median() - network(room.looks).log_depth[valid].median()))
     return math.sqrt(sum(v * v for v in off) / len(off))
-

@@ -255,4 +255,3 @@ def statistics(network: ViewNetwork, views: Sequence[RoomViews]) -> None:
             continue
         getattr(network, f"{name}_mean").copy_(sample.mean(0))
         getattr(network, f"{name}_std").copy_(sample.std(0).clamp_min(1e-3))
-

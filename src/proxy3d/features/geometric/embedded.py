@@ -139,5 +139,3 @@ def load_views(path: Path) -> tuple[ViewNetwork, dict]:
     except (KeyError, TypeError, RuntimeError):
         raise BadInput(f"{path}: not weights of this version's --geometric embedded; expected a file made by `proxy3d train views`") from None
     return network.eval().requires_grad_(False), facts
-
-
