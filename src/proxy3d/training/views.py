@@ -105,7 +105,7 @@ def views_of(patches: RoomPatches, room: Room) -> RoomViews:
 class ViewsSettings:
     """How the network looks at rooms, and what its errors weigh."""
 
-    frames: tuple[int, int] = (2, 8)  # fewest and most of a room; a number between them is drawn for each step
+    frames: tuple[int, int] = (1, 8)  # fewest and most of a room; a number between them is drawn for each step
     pictures: int = 12  # per step, of as many rooms as that takes
     feature_noise: float = 0.3  # largest, in standard deviations
     dropped: float = 0.1  # largest share of patches of which nothing is seen
