@@ -18,7 +18,7 @@ CLUSTERER_NAMES = (
 )
 PRESET_NAMES = "laptop, brief_16, tiny; paper_450, paper_700, modern need weights of your own"
 SEMANTIC_NAMES = "clip, siglip2, dinov2, dinov3, qwen_vl, with :FOLDER or :NAME_ON_THE_HUB of weights"
-GEOMETRIC_NAMES = "depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
+GEOMETRIC_NAMES = "embedded; depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
 
 
 def whole(kind: type, tokens: Sequence[object]) -> int:

@@ -60,7 +60,7 @@ def mask_source(named: str) -> object:
 def unnamed_weights(preset: Preset) -> list[str]:
     """The flags to type for parts that take weights and have none."""
     named = [(role, getattr(preset, role), registry) for role, registry in (("semantic", SEMANTIC), ("geometric", GEOMETRIC), ("masks", MASKS))]
-    return [f"--{role} {name}:WEIGHTS" for role, name, registry in named if name in registry and registry[name].takes_weights]
+    return [f"--{role} {name}:WEIGHTS" for role, name, registry in named if name in registry and registry[name].takes_weights is True]
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Pipeline:
             scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
-        notes = list(capture.notes_for(self.preset.frames))
+        notes = [*capture.notes_for(self.preset.frames), *scene.provenance["notes"]]
         if len(scene.proxies) < self.preset.proxies and not self.preset.adaptive:
             notes.append(f"{self.preset.proxies} proxies asked for, but only {len(scene.proxies)} patches have a position: that many are made")
         scene = replace(scene, provenance={**scene.provenance, "layout": capture.layout, "notes": notes})
@@ -197,7 +197,7 @@ class Pipeline:
             world_from_capture=upright,
             room_from_world=room,
             encoders=self._encoders(),
-            provenance={"preset": self.settings(), "points": len(points)},
+            provenance={"preset": self.settings(), "points": len(points), "notes": list(geometry.notes)},
             preview=look_small(clip, points, owner) if preview else None,
         )
 

@@ -67,7 +67,7 @@ def part_need(chosen: Preset, role: str) -> dict:
     kind = ROLES[role][named]
     missing = [INSTALL[package] for package in PACKAGES.get(named, ()) if importlib.util.find_spec(package) is None]
     need = {"part": role, "name": named, "found": not missing, "install": missing, "pass": None, "licence": kind.licence, "page": None}
-    if kind.takes_weights:
+    if kind.takes_weights is True:
         own = MODELS.get(chosen.language_model) if named == "qwen_vl" else None
         example = own or kind.example
         cached = [model for model, model_type in cached_models().items() if model == example or (not own and model_type in kind.kinds)]

@@ -107,6 +107,7 @@ class Geometry:
     scale: Scale | None
     intrinsics_px: Float[Tensor, "T 3 3"] | None = None  # the cameras it was worked out with; None = the clip's
     world_from_camera: Float[Tensor, "T 4 4"] | None = None
+    notes: tuple[str, ...] = ()  # what whoever relies on these positions has to know, one sentence each
 
     def __post_init__(self):
         t, h, w = self.confidence.shape if self.confidence.ndim == 3 else (None, None, None)

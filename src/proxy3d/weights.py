@@ -24,6 +24,7 @@ from proxy3d.tensor_file import load_tensors, save_tensors
 SHIPPED = Path(__file__).parent / "weights"
 DEFAULT = "laptop"
 PARTS = ("encoder", "clusterer", "reader")
+OF_OTHERS = ("views",)  # files in SHIPPED that are no such weights: --geometric embedded reads them
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def load_weights(name_or_path: str | Path = DEFAULT) -> Weights:
             raise BadInput(f"{found.tensors.parent}: config.json states other sizes than the weights beside it; fetch the folder again")
         return weights
     if path.suffix != ".safetensors":
-        known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
+        known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors") if p.stem not in OF_OTHERS)) or "none"
         raise BadInput(
             f"no weights are called {named!r}; known: {known}; or give the path of a .safetensors file, "
             "a folder made by `proxy3d export`, or OWNER/NAME on the Hugging Face hub"

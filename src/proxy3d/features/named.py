@@ -7,6 +7,8 @@ from functools import partial
 
 from proxy3d.errors import BadInput
 
+OPTIONAL = "optional"  # takes_weights of a component that has weights and takes others
+
 
 def known(registry: dict, name: str, what: str) -> type:
     """A component by its name.
@@ -27,7 +29,7 @@ def chosen(registry: dict, named: str, flag: str, what: str) -> Callable[[], obj
     """
     name, colon, weights = named.partition(":")
     kind = known(registry, name, what)
-    if kind.takes_weights and not weights:
+    if (kind.takes_weights is True or colon) and kind.takes_weights and not weights:
         raise BadInput(f"{flag} {named}: say which weights, as a folder or a name on the Hugging Face hub, for example {name}:{kind.example}")
     if colon and not kind.takes_weights:
         raise BadInput(f"{flag} {named}: {name} takes no weights; type {flag} {name}")

@@ -13,9 +13,9 @@ PREDICTED_SIGMA = 0.2  # relative; of networks that guess metres from one pictur
 NOMINAL_DISTANCE_M = 2.5  # what an unknown scale makes of the median distance from a camera to what it sees
 
 
-def predicted_scale() -> Scale:
+def predicted_scale(relative_sigma: float = PREDICTED_SIGMA) -> Scale:
     """Of depth in metres that a network guessed: metric, but far less sure than a sensor."""
-    return Scale(1.0, "metric_predictor", PREDICTED_SIGMA)
+    return Scale(1.0, "metric_predictor", relative_sigma)
 
 
 def settle_scale(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"], *, allow_unknown: bool) -> Scale:

@@ -108,7 +108,7 @@ def named_recipe(name: str, accumulate: int = 1) -> Recipe:
         BadInput: no such recipe, with the names that are known; or the processes of this run cannot share the micro-steps.
     """
     if name not in RECIPES:
-        raise BadInput(f"no recipe is called {name!r}; known: {', '.join(RECIPES)}")
+        raise BadInput(f"no recipe is called {name!r}; known: {', '.join(RECIPES)}, and views for --geometric embedded")
     processes().share(accumulate)
     return replace(RECIPES[name], stages=tuple(replace(stage, accumulate=accumulate) for stage in RECIPES[name].stages))
 
@@ -178,6 +178,10 @@ def train(name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate: int =
     Raises:
         BadInput: unknown recipe, no data, or micro-steps that the processes cannot share.
     """
+    from proxy3d.training.view_recipes import VIEW_RECIPES, train_views  # which needs what stands below
+
+    if name in VIEW_RECIPES:
+        return train_views(name, rooms, out, seed=seed, accumulate=accumulate)
     recipe, started = named_recipe(name, accumulate), time.monotonic()
     torch.manual_seed(seed)
     semantic = SEMANTIC[recipe.semantic]()
@@ -215,8 +219,8 @@ def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate:
     return finish(Path(out) / "blind", ProxyEncoder(recipe.encoder), LEARNED[recipe.clusterer](recipe.encoder.out_dim), reader, card)
 
 
-def run_card(name: str, recipe: Recipe, seed: int, rooms: Path, facts: Sequence[dict], started: float) -> dict:
-    """What made a set of weights: settings, seed, data, time, machine and commit."""
+def run_card(name: str, recipe: object, seed: int, rooms: Path, facts: Sequence[dict], started: float) -> dict:
+    """What made a set of weights: settings (a dataclass), seed, data, time, machine and commit."""
     return {
         "recipe": name,
         "settings": asdict(recipe),

@@ -1,0 +1,162 @@
+"""How good is geometry from pictures alone: depth, cameras and points of `--geometric embedded`, beside dull baselines.
+
+    python -m proxy3d.evaluation.video_alone --rooms data/rooms/test [--capture FOLDER ...] -o results/video_alone.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from proxy3d.clips import open_capture
+from proxy3d.errors import BadInput
+from proxy3d.evaluation.metrics.camera_pairs import pair_errors_deg
+from proxy3d.evaluation.metrics.depth import absolute_relative, median_aligned, within_ratio
+from proxy3d.evaluation.run import write_result
+from proxy3d.features.geometric.embedded import Embedded
+from proxy3d.features.geometric.sensor_depth import SensorDepth
+from proxy3d.features.geometric.view_network import picture_places
+from proxy3d.features.grid import Grid, grid_for
+from proxy3d.geometry import invert, transform
+from proxy3d.spacespan.room_clip import load_clip
+from proxy3d.training.recipes import data_hash, found_rooms, machine
+from proxy3d.values import Clip, Geometry
+
+FRAMES = 8
+SURE = 0.5  # share of a quarter patch that is one surface, from which on its measured depth is a truth
+BASELINES = ("constant", "floor")
+
+
+def measured_clip(clip: Clip, encoder: Embedded) -> dict:
+    """All numbers of one clip with depth and cameras, which the encoder does not get to see.
+
+    Raises:
+        BadInput: nothing to measure against.
+    """
+    grid = grid_for(clip.frame.shape[3], clip.frame.shape[2]).finer
+    truth = SensorDepth()(clip, grid)
+    started = time.perf_counter()
+    guess = encoder(Clip(clip.frame, clip.time_s, clip.name), grid)
+    spent = (time.perf_counter() - started) * 1000
+    known = truth.confidence >= SURE
+    true, said = depth_of(truth, clip.world_from_camera)[known], depth_of(guess, guess.world_from_camera)[known]
+    if not len(true):
+        raise BadInput("no depth to measure against")
+    dull = {"constant": torch.full_like(true, encoder.typical["depth_m"]), "floor": floor_depth(grid, **encoder.typical).expand(known.shape)[known]}
+    turn, way = pair_errors_deg(guess.world_from_camera, clip.world_from_camera)
+    unmoved, _ = pair_errors_deg(torch.eye(4).expand_as(clip.world_from_camera), clip.world_from_camera)
+    return {
+        "depth": {"embedded": depth_scores(said, true), **{name: depth_scores(value, true) for name, value in dull.items()}},
+        "rotation_deg": turn.tolist(),
+        "rotation_deg_unmoved": unmoved.tolist(),
+        "direction_deg": way.tolist(),
+        "point_m": point_errors(guess, truth, clip, known).tolist(),
+        "depth_true_m": float(true.median()),
+        "ms": spent,
+    }
+
+
+def depth_of(geometry: Geometry, world_from_camera: Float[Tensor, "T 4 4"]) -> Float[Tensor, "T h w"]:
+    """Along the optical axis of each patch's own camera."""
+    xyz = geometry.xyz_world
+    return transform(invert(world_from_camera), xyz.flatten(1, 2))[..., 2].view(xyz.shape[:3])
+
+
+def floor_depth(grid: Grid, *, depth_m: float, height_m: float, pitch_rad: float, focal: float) -> Float[Tensor, "h w"]:
+    """Of a level floor seen by the camera that training rooms have on average, and their median depth where that is nearer than the floor."""
+    place = picture_places(grid.h, grid.w, grid.patch_px) / focal
+    down = place[..., 1] * torch.tensor(pitch_rad).cos() + torch.tensor(pitch_rad).sin()  # metres down per metre along the optical axis
+    return torch.where(down > height_m / depth_m, height_m / down.clamp_min(1e-6), depth_m)
+
+
+def point_errors(guess: Geometry, truth: Geometry, clip: Clip, known: Tensor) -> Float[Tensor, "n"]:
+    """Metres between guessed and true points, both in the frame of the earliest camera."""
+    first = int(clip.time_s.argmin())
+    said = transform(invert(guess.world_from_camera[first]), guess.xyz_world[known])
+    return (said - transform(invert(clip.world_from_camera[first]), truth.xyz_world[known])).norm(dim=-1)
+
+
+def depth_scores(guessed: Float[Tensor, "n"], true: Float[Tensor, "n"]) -> dict[str, float]:
+    """As predicted, and with the median of the truth."""
+    aligned = median_aligned(guessed, true)
+    return {
+        "abs_rel": absolute_relative(guessed, true),
+        "within_1.25": within_ratio(guessed, true),
+        "abs_rel_aligned": absolute_relative(aligned, true),
+        "within_1.25_aligned": within_ratio(aligned, true),
+    }
+
+
+def summary(clips: Sequence[dict]) -> dict:
+    """Depth and points: means over clips; cameras: over all pairs of frames; time: the median."""
+
+    def mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values)
+
+    def over_pairs(name: str) -> dict[str, float] | None:
+        values = torch.tensor([v for clip in clips for v in clip[name]])
+        return {"mean": float(values.mean()), "median": float(values.median()), "pairs": len(values)} if len(values) else None
+
+    depth = {
+        way: {score: mean([clip["depth"][way][score] for clip in clips]) for score in clips[0]["depth"][way]} for way in ("embedded", *BASELINES)
+    }
+    return {
+        "clips": len(clips),
+        "depth": depth,
+        **{name: over_pairs(name) for name in ("rotation_deg", "rotation_deg_unmoved", "direction_deg")},
+        "point_m": mean([mean(clip["point_m"]) for clip in clips]),
+        "depth_true_m": mean([clip["depth_true_m"] for clip in clips]),
+        "ms_median": float(torch.tensor([clip["ms"] for clip in clips]).median()),
+    }
+
+
+def video_alone(rooms: Path | None, captures: Sequence[Path], encoder: Embedded, *, limit: int | None = None) -> dict:
+    """Rooms of one split, and captures one by one.
+
+    Raises:
+        BadInput: no rooms, or a capture that has nothing to measure against.
+    """
+    found = {}
+    if rooms is not None:
+        clips = []
+        for number, folder in enumerate(found_rooms(rooms)[:limit], 1):
+            clips.append(measured_clip(load_clip(folder)[1], encoder))
+            if number % 20 == 0:
+                print(f"{rooms.name}: {number} rooms", file=sys.stderr, flush=True)
+        found["rooms"] = {"split": rooms.name, "data": data_hash(rooms.parent), **summary(clips)}
+    for path in captures:
+        try:
+            found.setdefault("captures", {})[path.name] = summary([measured_clip(open_capture(path).clip(FRAMES), encoder)])
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
+    return {**found, "weights": encoder.hash, "run": machine()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; exit status 0 done, 2 the input is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.video_alone", description=__doc__)
+    parser.add_argument("--rooms", type=Path, help="the rooms of one split, made by `proxy3d data make`")
+    parser.add_argument("--capture", type=Path, action="append", default=[], help="a capture with depth and poses; may be repeated")
+    parser.add_argument("--weights", help="made by `proxy3d train views`, instead of those that ship")
+    parser.add_argument("--limit", type=int, help="the first so many rooms only")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.rooms is None and not chosen.capture:
+            raise BadInput("nothing to measure: type --rooms FOLDER, --capture FOLDER, or both")
+        write_result(chosen.out, video_alone(chosen.rooms, chosen.capture, Embedded(chosen.weights), limit=chosen.limit))
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
