@@ -58,8 +58,8 @@ def of_frames(bench: Bench, clip: Clip, rounds: int) -> dict:
     pipeline, frames = bench.pipeline, len(clip.frame)
     grid, host = grid_for(clip.frame.shape[3], clip.frame.shape[2]), bench.host
 
-    def points() -> object:
-        return lift(clip, pipeline.semantic(clip, grid), pipeline.geometric(clip, grid), torch.eye(4))[0]
+    def points(way: str = "proxies") -> object:
+        return lift(clip, pipeline.semantic(clip, grid), pipeline.geometric(clip, bench.grid_of_points(grid, way)), torch.eye(4))[0]
 
     seen = points()
     learned = bench.weights.encoder.encode(seen, torch.eye(4))
@@ -76,11 +76,11 @@ def of_frames(bench: Bench, clip: Clip, rounds: int) -> dict:
     session = pipeline.session(scene)
     row["question_ms"] = milliseconds(lambda: session.ask(QUESTION), rounds)
     if frames in DENSE_FRAMES:
-        dense = bench.to_host(seen.feature)[None]
+        dense = bench.to_host(points("dense").feature)[None]
         few = min(rounds, 2)
         row["dense_prefill_ms"] = milliseconds(lambda: bench.read(dense, 0, host.new_cache()), few)
         cache = bench.read(dense, 0, host.new_cache())[1]
-        row["dense_question_ms"] = milliseconds(lambda: bench.dense_question(cache, len(seen)), rounds)
+        row["dense_question_ms"] = milliseconds(lambda: bench.dense_question(cache, dense.shape[1]), rounds)
     row["peak_mb_so_far"] = round(status_mb("VmHWM"))
     return row
 

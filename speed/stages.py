@@ -30,7 +30,7 @@ import proxy3d
 from proxy3d import scene_file
 from proxy3d.answers.question import pad, padded_values, worded
 from proxy3d.clips import open_capture
-from proxy3d.features.grid import grid_for
+from proxy3d.features.grid import Grid, grid_for
 from proxy3d.points.lift import lift
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.recipes import machine
@@ -83,9 +83,13 @@ class Bench:
         with clock.stage(way, "semantic"):
             semantics = self.pipeline.semantic(clip, grid)
         with clock.stage(way, "geometric"):
-            geometry = self.pipeline.geometric(clip, grid)
+            geometry = self.pipeline.geometric(clip, self.grid_of_points(grid, way))
             points, _ = lift(clip, semantics, geometry, torch.eye(4))
         return clip, points
+
+    def grid_of_points(self, grid: Grid, way: str) -> Grid:
+        """Proxies are made of quarters of patches where the weights look at those; a dense token is a whole patch."""
+        return grid.finer if way == "proxies" and self.pipeline.quartered else grid
 
     @torch.no_grad()
     def proxies(self, clock: Clock) -> None:
