@@ -22,7 +22,7 @@ FLAGS = {
     "weights file that is not there": (f"ask plain.p3d hello {TINY} --weights gone.safetensors", "gone.safetensors"),
     "weights file of text": (f"ask plain.p3d hello {TINY} --weights text.safetensors", "text.safetensors"),
     "weights without a reader": (f"ask blind.p3d hello {TINY} --weights encoder_only.safetensors", "encode a capture, not answer"),
-    "unknown recipe": ("train secnod", "known: first, proxies, proxies_set, words, tiny"),
+    "unknown recipe": ("train secnod", "known: laptop, proxies, proxies_set, words, tiny"),
     "no rooms to train on": ("train tiny --rooms nothing", "proxy3d data make"),
     "no scene named": ("ask", 'ask: WHERE is missing; type proxy3d ask room.p3d "Is there a table?"'),
     "no question": ("ask plain.p3d", "QUESTION is missing"),
