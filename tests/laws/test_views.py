@@ -165,6 +165,7 @@ def test_a_stopped_training_is_the_same_training(rooms, tmp_path):
         assert torch.equal(value, parts[name]), name
 
 
+@pytest.mark.slow
 def test_the_loss_falls(rooms, tmp_path):
     stage = replace(TINY.stages[0], steps=60, lr=5e-3)
     objective = views_objective(TINY, found_rooms(rooms / "train"), rooms / ".patches" / "tiny", SEMANTIC["tiny"](), seed=0)
