@@ -193,6 +193,7 @@ def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path
     from proxy3d.evaluation.run import evaluate
     from proxy3d.spacespan.make import make_dataset
     from proxy3d.spacespan.rooms import render
+    from proxy3d.training import calibrate
     from proxy3d.training.recipes import train, train_blind
 
     try:
@@ -211,6 +212,11 @@ def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path
     train("tiny", tmp_path / "rooms", tmp_path / "a")
     again, _ = load_tensors(tmp_path / "a" / "weights.safetensors")
     assert all(torch.equal(tensors[name], again[name]) for name in tensors)
+
+    line = [str(tmp_path / "a" / "weights.safetensors"), "--rooms", str(tmp_path / "rooms"), "-o", str(tmp_path / "c.safetensors")]
+    assert calibrate.main(line) == 0 and calibrate.main(line) == 2, "the second would overwrite"
+    same, found = load_tensors(tmp_path / "c.safetensors")
+    assert same.keys() == tensors.keys() and found == {**facts, "run": found["run"]}, "what training found at its end"
 
     blind = train_blind("tiny", tmp_path / "rooms", tmp_path / "a")
     pipeline = Pipeline(preset("laptop", semantic="tiny", weights=made["weights"], proxies=8, language_model="tiny"))

@@ -68,6 +68,7 @@ def honesty(rooms: Path, pipeline: Pipeline, *, split: str = "test", limit: int 
         },
         "asked": {**{unit: len(inside[unit]) for unit in MEASURED}, "answerable": len(refused[True]), "absent": len(refused[False])},
         "split": split,
+        "rooms": number,
         "weights": pipeline.weights.hash,
         "run": {"data": data_hash(Path(rooms)), **machine()},
     }
@@ -108,11 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.honesty", description=__doc__)
     parser.add_argument("--rooms", type=Path, default=Path("data/rooms"), help="folder made by `proxy3d data make`")
     parser.add_argument("--weights", help="calibrated weights instead of those that ship")
+    parser.add_argument("--limit", type=int, help="only so many rooms")
     parser.add_argument("-o", "--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     try:
         preset = PRESETS["laptop"] if chosen.weights is None else changed(PRESETS["laptop"], weights=chosen.weights)
-        write_result(chosen.out, honesty(chosen.rooms, Pipeline(preset)))
+        write_result(chosen.out, honesty(chosen.rooms, Pipeline(preset), limit=chosen.limit))
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2

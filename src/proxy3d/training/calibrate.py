@@ -23,7 +23,7 @@ from proxy3d.answers.model import SpatialReader
 from proxy3d.answers.nouns import seen_things
 from proxy3d.errors import BadInput
 from proxy3d.features.semantic import SEMANTIC
-from proxy3d.tensor_file import load_tensors, save_tensors
+from proxy3d.tensor_file import save_tensors
 from proxy3d.training.align import RoomOfQuestions
 from proxy3d.training.lessons import Question
 from proxy3d.training.threshold import best_least_score
@@ -63,7 +63,7 @@ def readings(reader: SpatialReader, rooms: Sequence[RoomOfQuestions]) -> Iterato
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit status 0 done, 2 the input is wrong."""
-    from proxy3d.training.recipes import ClusterTeacher, Recipe, load_rooms, rooms_of_questions
+    from proxy3d.training.recipes import ClusterTeacher, load_rooms, named_recipe, rooms_of_questions
 
     parser = argparse.ArgumentParser(prog="python -m proxy3d.training.calibrate", description=__doc__)
     parser.add_argument("weights", type=Path, help="made by `proxy3d train`")
@@ -71,14 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--out", type=Path, required=True, help="the same weights with what was found")
     chosen = parser.parse_args(arguments)
     try:
-        weights, recipe = load_weights(chosen.weights), Recipe()
-        reader = weights.reader
+        if chosen.out.exists():
+            raise BadInput(f"-o {chosen.out}: exists already; choose another name")
+        weights = load_weights(chosen.weights)
+        reader, recipe = weights.reader, named_recipe(str(weights.facts.get("run", {}).get("recipe")))
         teacher = ClusterTeacher(weights.encoder, weights.clusterer, len(reader.settings.categories))
         cache = chosen.rooms / ".patches" / recipe.semantic
         data = load_rooms(chosen.rooms / "val", cache, SEMANTIC[recipe.semantic](), reader.settings.categories)
         lessons = rooms_of_questions(recipe, data, teacher, chosen.rooms / "val.jsonl", reader.host, chosen.out.parent / "val", 0)
-        tensors, facts = load_tensors(chosen.weights)
-        save_tensors(chosen.out, tensors, {**facts, **calibrated(reader, lessons)})
+        save_tensors(chosen.out, weights.tensors, {**weights.facts, **calibrated(reader, lessons)})
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
