@@ -244,9 +244,9 @@ def test_growth_and_plain_questions_are_told_with_what_was_not_run_and_what_was_
     assert "| Is there a bed? | no | yes | no |" in text and "0 of 1 are right; a reader that sees nothing gets 1" in text
     shares = {"metres_inside": 0.8, "square_metres_inside": 0.75, "refused_of_answerable": 0.05, "refused_of_absent": 0.6}
     honest = {"summary": {**shares, "metres_high_over_low": 1.5, "square_metres_high_over_low": 1.3}}
-    honest |= {"asked": {"metres": 10, "square_metres": 4, "answerable": 20, "absent": 19}}
+    honest |= {"rooms": 3, "asked": {"metres": 10, "square_metres": 4, "answerable": 20, "absent": 19}}
     assert "60 % of 19 questions about something that is not in the room" in render_honesty(honest)
     with pytest.raises(BadInput, match="lacks 'asked'"):
-        render_honesty({"summary": honest["summary"]})
+        render_honesty({"rooms": 3, "summary": honest["summary"]})
     with pytest.raises(BadInput, match="lacks 'capture'"):
         render_plain_questions({k: v for k, v in plain.items() if k != "capture"})
