@@ -137,6 +137,7 @@ def test_micro_steps_that_cannot_be_shared_are_refused_in_one_line(tmp_path):
     assert {stage.accumulate for stage in named_recipe("tiny", 3).stages} == {3} and named_recipe("tiny") == named_recipe("tiny", 1)
 
 
+@pytest.mark.slow
 def test_one_process_alone_imports_no_accelerate():
     code = "import sys\nfrom proxy3d.training.processes import processes\nassert processes().count == 1\nprint('accelerate' in sys.modules)"
     clean = {k: v for k, v in os.environ.items() if k != "WORLD_SIZE"}

@@ -153,6 +153,7 @@ def test_views_of_a_room_are_what_its_pictures_show(rooms):
     assert float(views.truth.focal) == pytest.approx(room.intrinsics_px[0][0] / 64)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_is_the_same_training(rooms, tmp_path):
     def run(folder, *stops):
         for stop in stops:

@@ -68,8 +68,8 @@ def render_honesty(result: Mapping) -> str:
         share = {key: f"{100 * s[key]:.0f} %" for key in ("metres_inside", "square_metres_inside", "refused_of_answerable", "refused_of_absent")}
         wide = {unit: f"{s[f'{unit}_high_over_low']:.1f}" for unit in ("metres", "square_metres")}
         return (
-            f"Ranges are meant to hold 8 times of 10: on {result['rooms']} test rooms they hold {share['metres_inside']} of {asked['metres']} lengths "
-            f"(the upper end is {wide['metres']} times the lower) and {share['square_metres_inside']} of {asked['square_metres']} areas "
+            f"Ranges are meant to hold 8 times of 10: on {result['rooms']} test rooms they hold {share['metres_inside']} of {asked['metres']} "
+            f"lengths (the upper end is {wide['metres']} times the lower) and {share['square_metres_inside']} of {asked['square_metres']} areas "
             f"({wide['square_metres']} times). \"Not seen\" is answered to {share['refused_of_absent']} of {asked['absent']} questions about "
             f"something that is not in the room, and to {share['refused_of_answerable']} of {asked['answerable']} about things that are."
         )
