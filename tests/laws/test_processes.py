@@ -76,7 +76,11 @@ def launch(folder: Path, count: int) -> list[tuple[int, str]]:
         subprocess.Popen(command, env={**common, "RANK": str(n), "LOCAL_RANK": str(n)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for n in range(count)
     ]
-    said = [process.communicate(timeout=100)[0] for process in running]
+    try:
+        said = [process.communicate(timeout=100)[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()  # one that waits for the other would wait for ever
     return [(process.returncode, text) for process, text in zip(running, said, strict=True)]
 
 

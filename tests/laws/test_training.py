@@ -216,7 +216,8 @@ def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path
     line = [str(tmp_path / "a" / "weights.safetensors"), "--rooms", str(tmp_path / "rooms"), "-o", str(tmp_path / "c.safetensors")]
     assert calibrate.main(line) == 0 and calibrate.main(line) == 2, "the second would overwrite"
     same, found = load_tensors(tmp_path / "c.safetensors")
-    assert same.keys() == tensors.keys() and found == {**facts, "run": found["run"]}, "what training found at its end"
+    assert same.keys() == tensors.keys() and found.keys() == facts.keys() and found["least_score"] == facts["least_score"]
+    assert found["least_seen"] == pytest.approx(facts["least_seen"], rel=0.01), "what training found at its end, before it rounded its weights"
 
     blind = train_blind("tiny", tmp_path / "rooms", tmp_path / "a")
     pipeline = Pipeline(preset("laptop", semantic="tiny", weights=made["weights"], proxies=8, language_model="tiny"))

@@ -111,6 +111,7 @@ def run_stage(
         if done == last or time.monotonic() - saved > stage.save_every_s:
             save_checkpoint(path, chosen, optimizer, facts)
             saved = time.monotonic()
+    everyone.wait()  # or another would look for the checkpoint before the first has written it
     return facts
 
 

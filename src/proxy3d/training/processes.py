@@ -62,6 +62,11 @@ class Processes:
         of_each = gather_object([list(mine)])
         return [of_each[n % self.count][n // self.count] for n in range(len(mine) * self.count)]
 
+    def wait(self) -> None:
+        """Go on when all have come here."""
+        if self.count > 1:
+            _accelerate().wait_for_everyone()
+
     @contextmanager
     def first_goes_first(self) -> Iterator[None]:
         """The others enter when the first process is through, and find on disk what it has written."""
