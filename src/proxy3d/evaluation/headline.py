@@ -20,7 +20,7 @@ import torch
 from proxy3d.answers.boxes import merge_votes
 from proxy3d.answers.sequence import SequenceReader, SequenceSettings
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.headline_data import StudyData, load_study, study_weights
+from proxy3d.evaluation.headline_data import StudyData, StudyLooks, load_study, study_weights
 from proxy3d.evaluation.headline_merge import merged
 from proxy3d.evaluation.headline_scores import room_figures, score
 from proxy3d.evaluation.headline_variants import Variant, chosen_variants
@@ -31,7 +31,7 @@ from proxy3d.training.loop import run_stage
 from proxy3d.training.made_questions import with_names
 from proxy3d.training.recipes import data_hash, machine
 from proxy3d.training.remembered import key_of
-from proxy3d.training.representations import OBJECTS, Grouping, Looks, say
+from proxy3d.training.representations import OBJECTS, Grouping, say
 from proxy3d.training.sequence import SequenceObjective, StudyRoom, go_on_from
 from proxy3d.training.stages import CURRICULA, TOKENS, ReaderStage, timed
 from proxy3d.training.threshold import best_least
@@ -72,8 +72,6 @@ def study(
     data = load_study(Path(rooms), limit)
     for seed, one in enumerate(loaded):
         looks = looks_of(Path(work), one, data)
-        todo = {name: v for name, v in variants.items() if not part_file(work, name, seed).exists()}
-        data.look(looks, one, [g for v in todo.values() for g in v.groupings()]) if todo else None
         for name, variant in variants.items():
             run_part(name, variant, seed, one, data, looks, Path(work), settings)
     result = merged(Path(work), data)
@@ -81,9 +79,10 @@ def study(
     return result
 
 
-def looks_of(work: Path, weights: Weights, data: StudyData) -> Looks:
+def looks_of(work: Path, weights: Weights, data: StudyData) -> StudyLooks:
     """Looks of these weights at these rooms; rooms made anew are looked at anew."""
-    return Looks(work / "looks" / f"{weights.hash[:12]}-{key_of(data.categories, data_hash(data.folder)['sha256'])[:8]}")
+    folder = work / "looks" / f"{weights.hash[:12]}-{key_of(data.categories, data_hash(data.folder)['sha256'])[:8]}"
+    return StudyLooks(folder, data, weights)
 
 
 def part_file(work: Path, name: str, seed: int) -> Path:
@@ -91,7 +90,9 @@ def part_file(work: Path, name: str, seed: int) -> Path:
     return Path(work) / f"{name}-{seed}" / "part.json"
 
 
-def run_part(name: str, variant: Variant, seed: int, weights: Weights, data: StudyData, looks: Looks, work: Path, settings: StudySettings) -> None:
+def run_part(
+    name: str, variant: Variant, seed: int, weights: Weights, data: StudyData, looks: StudyLooks, work: Path, settings: StudySettings
+) -> None:
     """Train and test one variant with one seed, as far as that is not done; a killed run goes on where it was.
 
     Raises:
@@ -106,6 +107,7 @@ def run_part(name: str, variant: Variant, seed: int, weights: Weights, data: Stu
     say(f"{name}, seed {seed}")
     reader, facts = trained(variant, seed, weights, data, looks, file.parent, settings)
     started = time.monotonic()
+    looks.ahead([room.room_id for split in ("val", "test") for room in data.rooms[split]], list(variant.tested.values()))
     least = fitted(reader, variant, data, looks)
     tested = {label: tested_rooms(reader, variant, grouping, least[label], data, looks) for label, grouping in variant.tested.items()}
     run = {**facts, "least_score": least, "test_seconds": time.monotonic() - started, **machine()}
@@ -123,7 +125,7 @@ def same_settings(file: Path, made_of: dict) -> None:
 
 
 def trained(
-    variant: Variant, seed: int, weights: Weights, data: StudyData, looks: Looks, folder: Path, settings: StudySettings
+    variant: Variant, seed: int, weights: Weights, data: StudyData, looks: StudyLooks, folder: Path, settings: StudySettings
 ) -> tuple[SequenceReader, dict]:
     """A reader after all stages, and what training it took."""
     reader = SequenceReader(reader_settings(variant, weights, data, settings), seed=seed)
@@ -172,7 +174,7 @@ def stages(steps: int, curriculum: str = "brief") -> tuple[ReaderStage, ...]:
 
 
 @torch.no_grad()
-def fitted(reader: SequenceReader, variant: Variant, data: StudyData, looks: Looks) -> dict[str, float]:
+def fitted(reader: SequenceReader, variant: Variant, data: StudyData, looks: StudyLooks) -> dict[str, float]:
     """How surely a token must be meant before it votes for a box, fitted on validation rooms for each number of tokens."""
     rooms, found = data.asked(reader, "val"), {}
     for label, grouping in variant.tested.items():
@@ -188,7 +190,7 @@ def fitted(reader: SequenceReader, variant: Variant, data: StudyData, looks: Loo
     return found
 
 
-def tested_rooms(reader: SequenceReader, variant: Variant, grouping: Grouping, least: float, data: StudyData, looks: Looks) -> dict[str, dict]:
+def tested_rooms(reader: SequenceReader, variant: Variant, grouping: Grouping, least: float, data: StudyData, looks: StudyLooks) -> dict[str, dict]:
     """Figures of each test room by its id."""
     families = sorted({r.family for mine in data.records["test"].values() for r in mine})
     return {room.room_id: answered(reader, variant, grouping, least, room, looks, families) for room in data.asked(reader, "test")}
@@ -196,7 +198,7 @@ def tested_rooms(reader: SequenceReader, variant: Variant, grouping: Grouping, l
 
 @torch.no_grad()
 def answered(
-    reader: SequenceReader, variant: Variant, grouping: Grouping, least: float, room: StudyRoom, looks: Looks, families: Sequence[str]
+    reader: SequenceReader, variant: Variant, grouping: Grouping, least: float, room: StudyRoom, looks: StudyLooks, families: Sequence[str]
 ) -> dict[str, float | None]:
     """Everything that is asked about one room, scored."""
     lesson = looks.load(room.room_id, grouping)

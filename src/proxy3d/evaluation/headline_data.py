@@ -18,9 +18,10 @@ from proxy3d.features.semantic import SEMANTIC
 from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
+from proxy3d.training.lessons import RoomLesson
 from proxy3d.training.patches import cached_patches
 from proxy3d.training.recipes import category_words, found_rooms
-from proxy3d.training.representations import Grouping, Looks, say
+from proxy3d.training.representations import Grouping, Looks
 from proxy3d.training.sequence import StudyRoom, asked
 from proxy3d.weights import Weights, load_weights
 
@@ -47,18 +48,27 @@ class StudyData:
                 found.append(StudyRoom(room.room_id, [asked(r, reader) for r in records], colour_words(room)))
         return found
 
-    def look(self, looks: Looks, weights: Weights, groupings: Iterable[Grouping]) -> None:
-        """Every room through every grouping, as far as that is not on disk yet."""
-        wanted = tuple(dict.fromkeys(groupings))
-        name = semantic_of(weights)
-        semantic = SEMANTIC[name]()
-        for split in SPLITS:
-            todo = [r for r in self.rooms[split] if not all(looks.file(r.room_id, g).exists() for g in wanted)]
-            for number, room in enumerate(todo, 1):
-                patches = cached_patches(self.folder / split / room.room_id, self.folder / ".patches" / name, semantic)
-                looks.make(room, patches, weights, self.categories, wanted)
-                if number % 100 == 0:
-                    say(f"looks: {split} {number}/{len(todo)}")
+
+class StudyLooks(Looks):
+    """Looks of one set of weights at the rooms of a study. Each is made when it is first asked for: few steps meet few rooms."""
+
+    def __init__(self, folder: Path, data: StudyData, weights: Weights):
+        super().__init__(folder)
+        self.data, self.weights, self.semantic = data, weights, semantic_of(weights)
+        self.encoder = SEMANTIC[self.semantic]()
+        self.found = {room.room_id: (split, room) for split in SPLITS for room in data.rooms[split]}
+
+    def load(self, room_id: str, grouping: Grouping) -> RoomLesson:
+        self.ahead([room_id], [grouping])
+        return super().load(room_id, grouping)
+
+    def ahead(self, room_ids: Iterable[str], groupings: Sequence[Grouping]) -> None:
+        """Make what is not there yet; of each room what the encoder sees is computed once for all groupings."""
+        for room_id in room_ids:
+            if todo := [g for g in groupings if not self.file(room_id, g).exists()]:
+                split, room = self.found[room_id]
+                patches = cached_patches(self.data.folder / split / room_id, self.data.folder / ".patches" / self.semantic, self.encoder)
+                self.make(room, patches, self.weights, self.data.categories, todo)
 
 
 def study_weights(name: str) -> Weights:
