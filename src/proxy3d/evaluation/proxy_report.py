@@ -145,7 +145,7 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms, parts: Path) -> tu
     for sensor in (Sensor(), *SENSORS):
         for one in (None, *weights):  # frozen features know of no seed
             part = kept_part(parts / f"{one.hash[:16] if one else 'frozen'}-{sensor.noise}-{sensor.missing}.json", sensor, one, weights[0], data)
-            commits.add(part["commit"])
+            commits.update(part["commits"])
             for row in part["rows"]:
                 found[row["label"], row["n"], sensor].append(row["rooms"])
     by_label = {rival.label: rival for one in (None, *weights) for rival in rivals(one)}
@@ -157,25 +157,28 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms, parts: Path) -> tu
 
 
 def kept_part(file: Path, sensor: Sensor, one: Weights | None, first: Weights, data: TrainingRooms) -> dict:
-    """What `measured_part` gives, from the file where it is there and holds everybody."""
-    part = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": []}
-    if {row["label"] for row in part["rows"]} != {rival.label for rival in rivals(one)}:
-        write_result(file, measured_part(sensor, one, first, data))
-        part = json.loads(file.read_text(encoding="utf-8"))
-    return part
+    """What `measured_part` gives of all rivals; those that the file holds already are not measured again."""
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": [], "commits": []}
+    everybody = rivals(one)
+    rows = [row for row in kept["rows"] if row["label"] in {rival.label for rival in everybody}]
+    if todo := [rival for rival in everybody if rival.label not in {row["label"] for row in rows}]:
+        kept = {"rows": rows + measured_part(todo, sensor, one, first, data), "commits": sorted({*kept["commits"], machine()["commit"]})}
+        write_result(file, kept)
+        kept = json.loads(file.read_text(encoding="utf-8"))  # no figure is null in one run and not a number in the next
+    return kept
 
 
-def measured_part(sensor: Sensor, one: Weights | None, first: Weights, data: TrainingRooms) -> dict:
-    """Figures of every room for all that groups the same points: what a sensor and an encoder see of the rooms is computed once."""
+def measured_part(todo: Sequence[Rival], sensor: Sensor, one: Weights | None, first: Weights, data: TrainingRooms) -> list[dict]:
+    """Figures of every room for some that group the same points: what a sensor and an encoder see of the rooms is computed once."""
     seed = one.facts.get("run", {}).get("seed", 0) if one else 0
     views = [sight(room, patches, one.encoder if one else None, sensor, seed=seed) for room, patches in zip(data.rooms, data.patches, strict=True)]
     rows = []
-    for rival in rivals(one):
+    for rival in todo:
         for n in COUNTS if sensor == Sensor() else SENSOR_COUNTS if one else SENSOR_COUNTS[-1:]:
             steady = sensor == Sensor() and n in SENSOR_COUNTS
             rows.append({"label": rival.label, "n": n, "rooms": grouped_by(rival, one or first, views, n, steadiness=steady)})
         print(f"{rival.label}, {sensor}: {mean_recall(rows[-1]['rooms']):.3f} at {n}", file=sys.stderr, flush=True)
-    return {"commit": machine()["commit"], "rows": rows}
+    return rows
 
 
 def grouped_by(rival: Rival, weights: Weights, views: Sequence[Sight], n: int, *, steadiness: bool) -> list[dict[str, float]]:
