@@ -52,9 +52,12 @@ class CaptureFlags:
     color: Annotated[str | None, Parameter(help="with --depth: the two files of one RGB-D frame")] = None
     depth: Annotated[str | None, Parameter(help="with --color: the depth file of one RGB-D frame")] = None
     metres_per_unit: Annotated[float | None, Parameter(help="of the pose translations, or of a point cloud (which states none)")] = None
+    known: Annotated[  # read by KnownHeight.typed
+        str | None, Parameter(help="where nobody measured metres, how tall something is: door=2.0m, or how high the camera was held: camera=1.5m")
+    ] = None
 
     def options(self) -> object:
-        from proxy3d.clips import CaptureOptions
+        from proxy3d.clips import CaptureOptions, KnownHeight
 
         numbers = None
         if self.intrinsics is not None:
@@ -75,6 +78,7 @@ class CaptureFlags:
             color=self.color,
             depth=self.depth,
             metres_per_unit=self.metres_per_unit,
+            known=None if self.known is None else KnownHeight.typed(self.known),
         )
 
 

@@ -17,8 +17,11 @@ from torch import Tensor
 
 from proxy3d import scene_file
 from proxy3d.answers.language_models import LANGUAGE_MODELS
+from proxy3d.answers.measure import height_of
+from proxy3d.answers.objects import find_objects
 from proxy3d.answers.session import Session
-from proxy3d.clips import CaptureOptions, open_capture
+from proxy3d.clips import CaptureOptions, KnownHeight, open_capture
+from proxy3d.clips.options import CAMERA
 from proxy3d.errors import BadInput
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.grid import grid_for
@@ -28,17 +31,20 @@ from proxy3d.features.semantic import SEMANTIC
 from proxy3d.geometry import compose, invert, rigid, transform
 from proxy3d.hub import folder_of, read_config
 from proxy3d.points.lift import lift
-from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
+from proxy3d.points.scale import UNKNOWN_SIGMA, known_scale, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
 from proxy3d.presets import Preset, changed, of_published, published
 from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
 from proxy3d.proxies.owners import with_owners
+from proxy3d.tokens.position import viewer_numbers
 from proxy3d.values import Clip, Geometry, Points, Preview, Proxies, Scale, Scene
 from proxy3d.weights import Weights, load_weights
 
 PREVIEW_POINTS = 6000
 SCENE_SUFFIX = ".p3d"
+KNOWN_ROUNDS = 2  # of measuring what is known and encoding again: things are found better the better the scale is
+CLOUD = "cloud"  # the layout of a file of points
 MASKED_CLUSTERER = "grouped_kmeans"  # the one that reads labels
 
 
@@ -154,22 +160,56 @@ class Pipeline:
             BadInput: the capture cannot be used; says what is missing.
         """
         capture = open_capture(Path(path), options)
+        known = capture.options.known
+        if known is not None and capture.layout == CLOUD and capture.options.metres_per_unit is None:
+            return self._of_known_cloud(path, capture.options, preview=preview)
         clip = capture.clip(self.preset.frames)
         try:
-            scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale)
+            scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale or bool(known))
+            for _ in range(KNOWN_ROUNDS if known is not None else 0):
+                scene = self.encode_clip(clip, clip_id=scene.clip_id, preview=preview, scale=self.scale_by(known, scene))
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
         notes = [*capture.notes_for(self.preset.frames), *scene.provenance["notes"]]
         if len(scene.proxies) < self.preset.proxies and not self.preset.adaptive:
             notes.append(f"{self.preset.proxies} proxies asked for, but only {len(scene.proxies)} patches have a position: that many are made")
         scene = replace(scene, provenance={**scene.provenance, "layout": capture.layout, "notes": notes})
-        if capture.layout == "cloud":  # a depth camera measures metres; a file of points only has numbers
-            known = capture.options.metres_per_unit is not None
-            scene = replace(scene, scale=Scale(1.0, "known_length", 0.05) if known else Scale(1.0, "unknown", UNKNOWN_SIGMA))
+        if capture.layout == CLOUD:  # a depth camera measures metres; a file of points only has numbers
+            stated = capture.options.metres_per_unit is not None
+            scene = replace(scene, scale=Scale(1.0, "known_length", 0.05) if stated else Scale(1.0, "unknown", UNKNOWN_SIGMA))
         return scene
 
-    def encode_clip(self, clip: Clip, *, clip_id: str = "clip", preview: bool = False, allow_unknown_scale: bool = True) -> Scene:
-        """Summarise frames that are already in memory."""
+    def _of_known_cloud(self, path: str | Path, options: CaptureOptions, *, preview: bool) -> Scene:
+        """A point cloud in which the height of something is known: found at the numbers as they are, then read again in metres."""
+        scene, unit = self.encode(path, replace(options, known=None)), 1.0
+        for _ in range(KNOWN_ROUNDS):
+            try:
+                scale = self.scale_by(options.known, scene)
+            except BadInput as error:
+                raise BadInput(f"{path}: {error}") from error
+            unit *= scale.metres_per_unit
+            scene = self.encode(path, replace(options, known=None, metres_per_unit=unit), preview=preview)
+        return replace(scene, scale=replace(scale, metres_per_unit=1.0))
+
+    def scale_by(self, known: KnownHeight, scene: Scene) -> Scale:
+        """The scale under which something in a scene is as tall as somebody knows it to be; then the clip must be encoded again.
+
+        Raises:
+            BadInput: a sensor has measured metres already, the thing is not found, or nothing here can name things.
+        """
+        if scene.scale.source == "sensor":
+            raise BadInput("--known: the depth of this capture is in metres already; leave it out, or say its unit with --depth-unit")
+        if known.name == CAMERA:
+            return known_scale(scene.scale, known.metres, max(float(viewer_numbers(first_camera(scene), scene.room_from_world)[3]), 1e-6))
+        if self.weights is None or not self.weights.has_reader:
+            raise BadInput(f"--known {known.name}: finding things needs trained weights; say how high the camera was held instead: camera=1.5m")
+        namer = self.weights.namer
+        return known_scale(scene.scale, known.metres, height_of(scene, find_objects(scene, namer), known.name, namer.categories))
+
+    def encode_clip(
+        self, clip: Clip, *, clip_id: str = "clip", preview: bool = False, allow_unknown_scale: bool = True, scale: Scale | None = None
+    ) -> Scene:
+        """Summarise frames that are already in memory; a scale that is given wins over what the geometric encoder says."""
         height, width = clip.frame.shape[-2:]
         grid = grid_for(width, height)
         semantics = self.semantic(clip, grid)
@@ -177,7 +217,7 @@ class Pipeline:
         geometry = self.geometric(clip, fine)
         clip = completed(clip, geometry)
         poses = clip.world_from_camera if clip.world_from_camera is not None else torch.eye(4).expand(len(clip.frame), 4, 4)
-        scale = settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
+        scale = scale or settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
         upright = world_from_capture(up_direction(geometry, poses), scale.metres_per_unit)
         cameras = upright_cameras(upright, poses, scale.metres_per_unit)
         points, _ = lift(clip, semantics, geometry, upright, masks=self.masks(clip, fine))
@@ -268,6 +308,11 @@ def completed(clip: Clip, geometry: Geometry) -> Clip:
     depth = transform(invert(geometry.world_from_camera), geometry.xyz_world.reshape(frames, h * w, 3))[..., 2].view(frames, 1, h, w)
     depth = F.interpolate(depth * (geometry.confidence > 0)[:, None], clip.frame.shape[-2:], mode="nearest")[:, 0]
     return replace(clip, intrinsics_px=geometry.intrinsics_px, world_from_camera=geometry.world_from_camera, depth_m=depth)
+
+
+def first_camera(scene: Scene) -> torch.Tensor:
+    """world_from_camera of the earliest frame."""
+    return scene.world_from_camera[int(scene.time_s.argmin())]
 
 
 def rotation_of(similarity: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,10 @@ from proxy3d import scene_file, verbs
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.masks import MASKS
 from proxy3d.features.semantic import SEMANTIC
+from proxy3d.pipeline import first_camera
+from proxy3d.points.scale import KNOWN_SIGMA
 from proxy3d.proxies.clusterers import CLUSTERERS
+from proxy3d.tokens.position import viewer_numbers
 from proxy3d.values import SCALE_SOURCES
 
 WEIGHTS = f"{TINY} --weights mine.safetensors"
@@ -239,6 +242,10 @@ def test_a_cloud_has_no_metres_until_somebody_says_so(answer, tmp_path):
         is_box(box, metric=False)
     known = answer(f"encode room.ply -o {tmp_path}/a.p3d {TINY} --metres-per-unit 1")
     assert known["scale"] == "known_length" and scene_file.load(tmp_path / "a.p3d").scale.is_metric
+    held = answer(f"encode room.ply -o {tmp_path}/b.p3d {TINY} --known camera=2.5m")
+    scene = scene_file.load(tmp_path / "b.p3d")
+    assert held["scale"] == "known_length" and scene.scale.relative_sigma == KNOWN_SIGMA
+    assert float(viewer_numbers(first_camera(scene), scene.room_from_world)[3]) == pytest.approx(2.5, rel=0.1)
 
 
 def test_an_unstated_unit_of_depth_is_noted(answer, tmp_path):

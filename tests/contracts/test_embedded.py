@@ -20,6 +20,7 @@ from proxy3d.features.geometric.view_network import ViewNetwork
 from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import invert, project, transform
 from proxy3d.pipeline import geometric_encoder
+from proxy3d.tokens.position import viewer_numbers
 from proxy3d.training.view_recipes import VIEW_RECIPES
 from proxy3d.values import Clip
 
@@ -130,6 +131,22 @@ def test_a_film_becomes_a_scene_that_says_its_metres_are_guessed(tmp_path, file,
     scene = scene_file.load(tmp_path / "walk.p3d")
     assert scene.scale.source == "metric_predictor" and NOTE in scene.provenance["notes"] and len(scene.proxies) == 16
     assert scene.encoders["geometric"].startswith("embedded sha256:") and str(file) not in json.dumps(scene.provenance)
+
+
+def test_who_knows_how_high_the_camera_was_held_sets_the_scale(tmp_path, file, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    video(synthetic_clip(seed=0, frames=12)[0], tmp_path)
+    scenes = []
+    for flags in ("", "--known camera=150cm", "--known camera=3"):
+        done = typed(capsys, f"encode walk.mp4 -o walk.p3d --force --preset tiny --geometric embedded:{file} {flags}")
+        assert done.status == 0, done.err
+        scenes.append(scene_file.load(tmp_path / "walk.p3d"))
+    assert [scene.scale.source for scene in scenes] == ["metric_predictor", "known_length", "known_length"]
+    guessed, low, high = (float(viewer_numbers(scene.world_from_camera[0], scene.room_from_world)[3]) for scene in scenes)
+    assert low == pytest.approx(1.5, rel=0.02) and high == pytest.approx(3.0, rel=0.02) and abs(guessed - 1.5) > 0.05
+    assert scenes[2].scale.metres_per_unit == pytest.approx(2 * scenes[1].scale.metres_per_unit)
+    spread = [float(scene.proxies.xyz_world_m.std()) for scene in scenes]
+    assert spread[2] / spread[1] == pytest.approx(2, rel=0.1)
 
 
 def test_a_film_can_be_asked(tmp_path, file, capsys, monkeypatch):

@@ -50,6 +50,24 @@ def measure(scene: Scene, objects: Sequence[Box], what: str, names: Sequence[str
     return {"size": _size, "nearest": _nearest, "distance": _distance, "direction": _direction}[what](scene, objects, groups)
 
 
+def height_of(scene: Scene, objects: Sequence[Box], name: str, categories: Sequence[str]) -> float:
+    """How far the proxies of the surest object of a name reach from bottom to top, in what the scene takes for metres.
+
+    Its box would not do: whoever has learnt how tall doors are says so whatever the scale is. What frames do not show of it is missing.
+
+    Raises:
+        BadInput: a word outside the category list, or nothing of that name was found.
+    """
+    word = known_word(name, categories)
+    boxes = [box for box in objects if box.label == word]
+    if not boxes:
+        seen = ", ".join(sorted({box.label for box in objects})) or "nothing"
+        raise BadInput(f"no {word} was found in this scene; found: {seen}; or say how high the camera was held: camera=1.5m")
+    mine = torch.tensor(max(boxes, key=lambda box: box.score).proxies)
+    middle, half = scene.proxies.xyz_world_m[mine, 2], scene.proxies.extent_m[mine, 2]
+    return max(float((middle + half).max() - (middle - half).min()), 0.01)
+
+
 def known_word(name: str, categories: Sequence[str]) -> str:
     """The category a user means, singular or plural.
 

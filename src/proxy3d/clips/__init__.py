@@ -9,7 +9,7 @@ from proxy3d.clips.choose import choose
 from proxy3d.clips.cloud import Cloud, read_cloud
 from proxy3d.clips.depth import DEPTH_UNITS
 from proxy3d.clips.look_around import look_around
-from proxy3d.clips.options import CaptureOptions
+from proxy3d.clips.options import CaptureOptions, KnownHeight
 from proxy3d.clips.reading import LAYOUTS, open_capture, read
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "CaptureOptions",
     "Cloud",
     "FrameRef",
+    "KnownHeight",
     "Layout",
     "choose",
     "look_around",

@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from proxy3d.clips.depth import check_depth_unit
 from proxy3d.errors import BadInput
+
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "in": 0.0254}
+
+
+@dataclass(frozen=True)
+class KnownHeight:
+    """How tall something in the room is, or with CAMERA how high the first camera was held above the floor."""
+
+    name: str
+    metres: float
+
+    @staticmethod
+    def typed(text: str) -> KnownHeight:
+        """"door=2.0m" and the like; without a unit, metres.
+
+        Raises:
+            BadInput: anything else.
+        """
+        found = re.fullmatch(r"\s*([^=]+?)\s*=\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", text.lower())
+        if not found or found[3] not in ("", *METRES) or not float(found[2]) > 0:
+            raise BadInput(f"--known {text}: expected a thing and how tall it is, for example door=2.0m, or camera=1.5m; units: {', '.join(METRES)}")
+        return KnownHeight(found[1], float(found[2]) * METRES[found[3] or "m"])
+
+
+CAMERA = "camera"
 
 
 @dataclass(frozen=True)
@@ -25,6 +51,7 @@ class CaptureOptions:
     color: str | None = None  # with `depth`: the two files of one RGB-D frame
     depth: str | None = None
     metres_per_unit: float | None = None  # of pose translations (None: 1) or of a point cloud (None: nobody knows)
+    known: KnownHeight | None = None  # of something that is seen, where no sensor measured metres
     negative_fy: Literal["bottom_up", "left_handed"] = "bottom_up"  # what fy < 0 means: stored bottom-up, or a world like POV-Ray's
     longest_side_px: int = 1296  # larger pictures are shrunk; 8 frames of this size take 120 MB
 

@@ -10,12 +10,18 @@ from proxy3d.values import Geometry, Scale
 
 UNKNOWN_SIGMA = 10.0  # relative; a scale file cannot hold infinity
 PREDICTED_SIGMA = 0.2  # relative; of networks that guess metres from one picture, by order of magnitude: not measured here
+KNOWN_SIGMA = 0.15  # relative; of a box whose true height somebody told us, by order of magnitude: not measured here
 NOMINAL_DISTANCE_M = 2.5  # what an unknown scale makes of the median distance from a camera to what it sees
 
 
 def predicted_scale(relative_sigma: float = PREDICTED_SIGMA) -> Scale:
     """Of depth in metres that a network guessed: metric, but far less sure than a sensor."""
     return Scale(1.0, "metric_predictor", relative_sigma)
+
+
+def known_scale(scale: Scale, true_m: float, said: float) -> Scale:
+    """The scale under which something that is said to measure `said` under another one measures `true_m`."""
+    return Scale(scale.metres_per_unit * true_m / said, "known_length", KNOWN_SIGMA)
 
 
 def settle_scale(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"], *, allow_unknown: bool) -> Scale:
@@ -30,7 +36,7 @@ def settle_scale(geometry: Geometry, camera_xyz: Float[Tensor, "T 3"], *, allow_
     if geometry.scale is not None:
         return geometry.scale
     if not allow_unknown:
-        raise BadInput("the capture's unit is unknown: pass --scale unknown to go on without metres, or --metres-per-unit VALUE")
+        raise BadInput("the capture's unit is unknown: pass --scale unknown to go on without metres, --metres-per-unit VALUE, or --known door=2.0m")
     seen = geometry.confidence > 0
     distance = (geometry.xyz_world - camera_xyz[:, None, None]).norm(dim=-1)[seen]
     median = float(distance.median()) if len(distance) else 1.0
