@@ -46,29 +46,40 @@ def understand(reader: SpatialReader, numbers: SceneNumbers, questions: Sequence
 
 @torch.no_grad()
 def answer_many(reader: SpatialReader, numbers: SceneNumbers, questions: Sequence[str], *, speak: Sequence[bool] | None = None) -> Replies:
-    """Greedy answers and pointing for many questions; where `speak` is False only pointing is done.
-
-    Each round runs all unfinished answers again from the tap on instead of keeping caches of ragged lengths; answers are
-    two or three tokens long, so that costs little.
-    """
-    host, understood = reader.host, understand(reader, numbers, questions)
-    asked, tokens, fused = understood.asked, understood.tokens, understood.fused
-    point, box = reader.point(fused, numbers.xyz_room_m)
-    out: list[list[int]] = [[] for _ in asked]
-    open_rows = [i for i in range(len(asked)) if speak is None or speak[i]]
-    offers = dict(zip(open_rows, reader.offers(fused.rows(open_rows), [asked[i] for i in open_rows]), strict=True))
-    shown = reader.show(tokens)
-    while open_rows:
-        ids, _ = pad([(*asked[i].ids, *out[i]) for i in open_rows])
-        words = reader.listen(ids, len(tokens))
-        cache = reader.recall(shown)
-        cache.batch_repeat_interleave(len(open_rows))
-        hidden = reader.speak(words, fused.rows(open_rows), cache)
-        last = torch.tensor([len(asked[i].ids) + len(out[i]) - 1 for i in open_rows])
-        offered = torch.stack([offers[i].after(out[i]) for i in open_rows])
-        best = reader.next_word(hidden[torch.arange(len(open_rows)), last], offered).argmax(-1).tolist()
-        for i, token in zip(open_rows, best, strict=True):
-            out[i].append(token)
-        open_rows = [i for i in open_rows if out[i][-1] != host.tokenizer.stop and len(out[i]) < LONGEST_ANSWER]
-    texts = tuple(host.tokenizer.decode([t for t in o if t != host.tokenizer.stop]).strip() for o in out)
+    """Greedy answers and pointing for many questions; where `speak` is False only pointing is done."""
+    understood = understand(reader, numbers, questions)
+    point, box = reader.point(understood.fused, numbers.xyz_room_m)
+    said: list[list[int]] = [[] for _ in questions]
+    if rows := [i for i in range(len(questions)) if speak is None or speak[i]]:
+        for i, words in zip(rows, _said(reader, understood, rows), strict=True):
+            said[i] = words
+    texts = tuple(reader.host.tokenizer.decode([t for t in words if t != reader.host.tokenizer.stop]).strip() for words in said)
     return Replies(texts, point, box)
+
+
+def _said(reader: SpatialReader, understood: Understood, rows: Sequence[int]) -> list[list[int]]:
+    """The words of some answers, the stop among them. Questions are read once; their answers grow behind them, past whatever filled them up."""
+    asked, fused, shown = [understood.asked[i] for i in rows], understood.fused.rows(rows), len(understood.tokens)
+    offers = reader.offers(fused, asked)
+    memory = reader.recall(reader.show(understood.tokens))
+    memory.batch_repeat_interleave(len(rows))
+    ids, sees = pad([q.ids for q in asked])
+    past = sees.sum(1, keepdim=True)
+    hidden = reader.speak(reader.listen(ids, shown, cache=memory), fused, memory)
+    last = hidden.gather(1, (past - 1)[..., None].expand(-1, -1, hidden.shape[2]))[:, 0]
+    said: list[list[int]] = [[] for _ in rows]
+    still = list(range(len(rows)))  # the answers that are not finished, in the order in which `memory` holds them
+    while True:
+        offered = torch.stack([offers[i].after(said[i]) for i in still])
+        for i, word in zip(still, reader.next_word(last, offered).argmax(-1).tolist(), strict=True):
+            said[i].append(word)
+        kept = [k for k, i in enumerate(still) if said[i][-1] != reader.host.tokenizer.stop and len(said[i]) < LONGEST_ANSWER]
+        if not kept:
+            return said
+        still = [still[k] for k in kept]
+        memory.batch_select_indices(torch.tensor(kept))
+        sees = torch.cat([sees[kept], torch.ones(len(kept), 1, dtype=torch.bool)], 1)
+        mask, past, fused = sees[:, None, None], past[kept], fused.rows(kept)
+        words = reader.listen(torch.tensor([[said[i][-1]] for i in still]), shown, past=past, cache=memory, sees=mask)
+        last = reader.speak(words, fused, memory, past=past, sees=mask)[:, -1]
+        past = past + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -91,11 +92,22 @@ class SpatialReader(nn.Module):
         return copy.deepcopy(shown)
 
     @torch.no_grad()
-    def listen(self, ids: Int[Tensor, "Q n"], shown: int, *, past: int = 0, cache: object | None = None) -> Float[Tensor, "Q n E"]:
-        """Words after the layers below the tap. Questions are padded on the right; `shown` scene tokens come before in position."""
+    def listen(
+        self,
+        ids: Int[Tensor, "Q n"],
+        shown: int,
+        *,
+        past: int | Int[Tensor, "Q 1"] = 0,
+        cache: object | None = None,
+        sees: Bool[Tensor, "Q 1 n past+n"] | None = None,
+    ) -> Float[Tensor, "Q n E"]:
+        """Words after the layers below the tap. Questions are padded on the right; `shown` scene tokens come before in position.
+
+        Where questions of several lengths go on, `past` is how many words each has had, and `sees` which of those in the cache are words.
+        """
         hidden = self.host.embed(ids)
-        rotary = self.host.rotary(hidden, torch.arange(shown + past, shown + past + ids.shape[1])[None])
-        return self.host.run(hidden, range(self.tap), None, rotary, cache)
+        rotary = self.host.rotary(hidden, torch.arange(shown, shown + ids.shape[1])[None] + past)
+        return self.host.run(hidden, range(self.tap), sees, rotary, cache)
 
     def fuse(
         self,
@@ -123,12 +135,23 @@ class SpatialReader(nn.Module):
         """Logits of the next token; `offered` are probabilities from `Offers.after`."""
         return self.host.logits(hidden) + OFFERED * self.offer_gate * (offered / FAINT).log1p()
 
-    def speak(self, words: Float[Tensor, "Q n E"], fused: Fused, cache: object, *, past: int = 0) -> Float[Tensor, "Q n E"]:
-        """Hidden states after the last layer; `cache` comes from `show`, repeated Q times, and grows by n words."""
+    def speak(
+        self,
+        words: Float[Tensor, "Q n E"],
+        fused: Fused,
+        cache: object,
+        *,
+        past: int | Int[Tensor, "Q 1"] = 0,
+        sees: Bool[Tensor, "Q 1 n past+n"] | None = None,
+    ) -> Float[Tensor, "Q n E"]:
+        """Hidden states after the last layer; `cache` comes from `show`, repeated Q times, and grows by n words. `past` and `sees` as in `listen`."""
         count, n, _ = words.shape
-        start = fused.scene.shape[1] + past
-        rotary = self.host.rotary(words, torch.arange(start, start + n)[None])
-        mask = torch.ones(n, start + n, dtype=torch.bool).tril(start)[None, None].expand(count, 1, -1, -1)
+        shown = fused.scene.shape[1]
+        rotary = self.host.rotary(words, torch.arange(shown, shown + n)[None] + past)
+        if sees is None:
+            mask = torch.ones(n, shown + past + n, dtype=torch.bool).tril(shown + past)[None, None].expand(count, 1, -1, -1)
+        else:
+            mask = F.pad(sees, (shown, 0), value=True)
         hidden = words
         for layer in range(self.tap, self.host.layers):
             if str(layer) in self.cross:
