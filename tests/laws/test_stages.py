@@ -265,7 +265,8 @@ def test_both_curricula_are_data_of_one_kind_and_take_as_many_steps():
     assert [s.shows for s in paper] == [SYMBOLS] * 3 + [PROXIES] and [s.asks for s in paper[:3]] == [(kind,) for kind in KINDS]
 
 
-@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [1, 3])
 def test_a_stopped_stage_is_the_same_stage(study, tmp_path, number):
     data, weights, _ = study
     one = replace(PAPER[number], stage=replace(PAPER[number].stage, steps=4, warmup=1))
@@ -283,6 +284,7 @@ def test_a_stopped_stage_is_the_same_stage(study, tmp_path, number):
     assert ("scene.symbol.weight" in moved) == (one.shows == SYMBOLS) != ("scene.look.weight" in moved)
 
 
+@pytest.mark.slow
 def test_the_paper_s_four_stages_run_one_after_another(study, tmp_path):
     data, weights, looks = study
     reader, facts = trained(PAPERS, 0, weights, data, looks, tmp_path, SMALL)

@@ -181,6 +181,7 @@ def test_the_loss_falls(rooms, tmp_path):
     assert loss() < before - 3
 
 
+@pytest.mark.slow
 def test_the_recipe_writes_weights_that_can_be_loaded(rooms, tmp_path):
     done = train("views_tiny", rooms, tmp_path / "out")
     network, facts = load_views(Path(done["weights"]))
