@@ -18,6 +18,7 @@ CLUSTERER_NAMES = (
 )
 PRESET_NAMES = "laptop, brief_16, tiny; paper_450, paper_700, modern need weights of your own"
 SEMANTIC_NAMES = "clip, siglip2, dinov2, dinov3, qwen_vl, with :FOLDER or :NAME_ON_THE_HUB of weights"
+LANGUAGE_NAMES = "qwen2_5_vl, qwen3_vl, causal (any causal model of transformers)"
 GEOMETRIC_NAMES = "embedded; depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
 
 
@@ -93,6 +94,7 @@ class SceneFlags:
     masks: Annotated[str | None, Parameter(help="which patches are one object: none, tiny, or sam2:FOLDER with weights of SAM 2")] = None
     clusterer: Annotated[str | None, Parameter(help=f"how points become proxies: {CLUSTERER_NAMES}")] = None
     weights: Annotated[str | None, Parameter(help="shipped weights by name, a .safetensors file, a folder, or OWNER/NAME on the hub")] = None
+    language_model: Annotated[str | None, Parameter(help=f"who answers, with --weights trained for it: {LANGUAGE_NAMES}, each with :FOLDER")] = None
 
     def pipeline(self) -> object:
         from proxy3d.pipeline import Pipeline

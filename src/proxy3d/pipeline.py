@@ -16,7 +16,11 @@ from PIL import Image
 from torch import Tensor
 
 from proxy3d import scene_file
-from proxy3d.answers.language_models import LANGUAGE_MODELS
+from proxy3d.answers.language_models import LANGUAGE_MODELS, PUBLISHED
+from proxy3d.answers.language_models.causal import CausalHost
+from proxy3d.answers.model import SpatialReader
+from proxy3d.answers.paper import PaperReader
+from proxy3d.answers.paper_session import PaperSession
 from proxy3d.answers.session import Session
 from proxy3d.clips import CaptureOptions, open_capture
 from proxy3d.errors import BadInput
@@ -27,6 +31,7 @@ from proxy3d.features.named import chosen, known
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.geometry import compose, invert, rigid, transform
 from proxy3d.hub import folder_of, read_config
+from proxy3d.paper_weights import PaperWeights
 from proxy3d.points.lift import lift
 from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
@@ -35,7 +40,7 @@ from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
 from proxy3d.proxies.owners import with_owners
 from proxy3d.values import Clip, Geometry, Points, Preview, Proxies, Scale, Scene
-from proxy3d.weights import Weights, load_weights
+from proxy3d.weights import Weights, load_learned
 
 PREVIEW_POINTS = 6000
 SCENE_SUFFIX = ".p3d"
@@ -55,6 +60,11 @@ def geometric_encoder(named: str) -> Callable[[], object]:
 def mask_source(named: str) -> object:
     """What `--masks NAME` or NAME:WEIGHTS means; nothing is loaded yet."""
     return chosen(MASKS, named, "--masks", "mask source")()
+
+
+def language_model(named: str) -> Callable[[], CausalHost]:
+    """What builds what `--language-model NAME:WEIGHTS` means."""
+    return chosen(PUBLISHED, named, "--language-model", "published language model")
 
 
 def unnamed_weights(preset: Preset) -> list[str]:
@@ -108,12 +118,26 @@ class Pipeline:
             BadInput: nothing learned, files that exist, or a folder that cannot be written.
         """
         if self.weights is None:
-            raise BadInput("this preset has no learned parts to save; name some with --weights")
+            why = "this preset has no learned parts to save; name some with --weights"
+            raise BadInput("a reader of the paper's kind is one file already; give that away as it is" if self.learned else why)
         return self.weights.save_pretrained(folder, preset=published(self.preset), licence=licence, force=force)
 
     @cached_property
+    def learned(self) -> Weights | PaperWeights | None:
+        """What `--weights` names: learned parts of our own, or a reader of the paper's kind."""
+        return load_learned(self.preset.weights) if self.preset.weights else None
+
+    @property
     def weights(self) -> Weights | None:
-        return load_weights(self.preset.weights) if self.preset.weights else None
+        """Learned parts that encode, and perhaps read."""
+        return self.learned if isinstance(self.learned, Weights) else None
+
+    @cached_property
+    def reader(self) -> SpatialReader | PaperReader:
+        """Who answers, with its language model; loading takes a while the first time. Only where `check_reader` finds one."""
+        if isinstance(self.learned, PaperWeights):
+            return self.learned.reader(language_model(self.preset.language_model)())
+        return self.weights.reader
 
     @cached_property
     def semantic(self) -> object:
@@ -227,25 +251,41 @@ class Pipeline:
         """Whether somebody is there to answer, asked before minutes are spent on encoding.
 
         Raises:
-            BadInput: a language model that nobody has connected yet.
+            BadInput: a language model without a reader for it, or the reverse.
         """
-        named = self.preset.language_model
-        if self.preset.weights is None and named not in LANGUAGE_MODELS:
+        named, learned = self.preset.language_model, self.learned
+        name, colon, _ = named.partition(":")
+        if isinstance(learned, PaperWeights):
+            kind = learned.settings.language_model
+            if name != kind:
+                raise BadInput(f"--language-model {named}: the weights {learned.name} read with {kind}; pass --language-model {kind}:FOLDER")
+            language_model(named)  # says which weights are missing
+        elif learned is not None and colon:
+            own = learned.reader_settings.language_model
+            raise BadInput(f"--language-model {named}: the weights {learned.name} bring their own, {own}; leave --language-model out")
+        elif learned is None and name in PUBLISHED:
             raise BadInput(
-                f"no language model is called {named!r}; known: {', '.join(LANGUAGE_MODELS)}. This preset encodes and shows; "
-                "to ask, pass --weights FILE that hold a reader trained on such scenes"
+                f"--language-model {named}: nothing has taught it to read proxies yet, so it would answer noise; pass --weights FILE, made by "
+                f"`proxy3d train paper --semantic NAME:FOLDER --language-model {name}:FOLDER`, and --language-model {name}:FOLDER"
             )
+        elif learned is None and named not in LANGUAGE_MODELS:
+            known_ones = ", ".join((*LANGUAGE_MODELS, *PUBLISHED))
+            raise BadInput(f"no language model is called {named!r}; known: {known_ones}")
 
-    def session(self, scene: Scene) -> Session:
+    def session(self, scene: Scene) -> Session | PaperSession:
         """Something that answers questions about a scene; the language model is loaded at the first question that needs it."""
         self.check_reader()
+        if isinstance(self.learned, PaperWeights):
+            self.learned.check_scene(scene)
+            return PaperSession(scene, lambda: self.reader)
         return Session(scene, self.weights, self.preset.language_model)
 
     def settings(self) -> dict[str, object]:
         """The preset with what its Nones meant, and weights of one's own by their hash: where those lie is nobody else's business."""
         own = [role for role in ("semantic", "geometric") if ":" in getattr(self.preset, role)] + ["masks"] * self.masked
         hashed = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in own}
-        return {**self.preset.__dict__, **hashed, "clusterer": self.clusterer_name, "weights": self.weights.name if self.weights else None}
+        hashed |= {"clusterer": self.clusterer_name, "language_model": self.preset.language_model.partition(":")[0]}
+        return {**self.preset.__dict__, **hashed, "weights": self.weights.name if self.weights else None}
 
     def _encoders(self) -> dict[str, str]:
         parts = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in ("semantic", "geometric")}
