@@ -12,6 +12,7 @@ import pytest
 from cli_world import TINY, furnish, typed
 
 from proxy3d import scene_file, verbs
+from proxy3d.answers.language_models import PUBLISHED
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.masks import MASKS
 from proxy3d.features.semantic import SEMANTIC
@@ -332,7 +333,8 @@ assert not heavy, heavy
     assert done.returncode == 0, done.stderr
     for verb in VERBS:
         assert verb.split()[0] in done.stdout
-    for flag, registry in {"semantic": SEMANTIC, "geometric": GEOMETRIC, "masks": MASKS, "clusterer": CLUSTERERS}.items():
+    parts = {"semantic": SEMANTIC, "geometric": GEOMETRIC, "masks": MASKS, "clusterer": CLUSTERERS, "language-model": PUBLISHED}
+    for flag, registry in parts.items():
         lines = re.findall(rf"--{flag} STR(.*?)(?=\n│ [ *]  --|╰)", done.stdout, re.DOTALL)
         assert lines, f"no verb takes --{flag}"
         for line in lines:

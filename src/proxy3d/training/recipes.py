@@ -215,6 +215,10 @@ def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate:
     Raises:
         BadInput: unknown recipe, one that asks no questions, no data, or micro-steps that the processes cannot share.
     """
+    from proxy3d.training.paper import PAPER_RECIPES  # which needs what stands above and below
+
+    if name in PAPER_RECIPES:
+        raise BadInput(f"the recipe {name} has no blind form yet; its scores stand beside chance and majority")
     recipe, started = named_recipe(name, accumulate), time.monotonic()
     if len(recipe.stages) == 1:
         raise BadInput(f"the recipe {name} asks no questions, so nothing of it can be blind; try `proxy3d train laptop --blind`")
