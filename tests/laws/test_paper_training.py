@@ -94,7 +94,7 @@ def test_the_last_stage_asks_for_names_of_what_there_is_and_none_where_nothing_f
             assert int(lesson.made_of[token].argmax()) in record.targets
 
 
-@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("number", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_a_stopped_stage_is_the_same_stage_and_moves_what_it_says(asked, folder, tmp_path, number):
     whole, first, second = (objective_of(asked, folder, number) for _ in range(3))
     before = {name: value.clone() for name, value in whole.reader.state_dict().items()}
@@ -112,14 +112,18 @@ def test_a_stopped_stage_is_the_same_stage_and_moves_what_it_says(asked, folder,
 def test_training_learns_what_answers_look_like_and_reaches_names_both_ways(asked, folder, tmp_path):
     objective = objective_of(asked, folder, 2, whole=True)
     objective.reader.settings = replace(objective.reader.settings, whole=True)
-    one, drawn = replace(objective.one.stage, trains=("",), steps=30, warmup=3, lr=1e-2), []
+    one, drawn = replace(objective.one.stage, trains=("",), steps=20, warmup=2, lr=1e-2), []
     before = sum(float(objective.loss(step)[0].detach()) for step in range(100, 105))
     run_stage(one, objective, tmp_path, log=lambda line: None)
-    assert sum(float(objective.loss(step)[0].detach()) for step in range(100, 105)) < 0.6 * before
+    assert sum(float(objective.loss(step)[0].detach()) for step in range(100, 105)) < 0.7 * before
     tokens = objective.reader.tokens
     objective.reader.tokens = lambda numbers, identity, symbols: (drawn.append(identity), tokens(numbers, identity, symbols))[1]
     objective.reader.zero_grad()
+    objective.rooms = objective.rooms[:1]
     objective.loss(0)[0].backward()
+    for step in (0, 1):
+        objective.loss(step)
+    assert drawn[0].tolist() == drawn[1].tolist() != drawn[2].tolist(), "names are drawn anew in every step, and again in the same one"
     carried = sorted(drawn[0].tolist())
     for value in (objective.reader.name, objective.reader.said):
         assert value.grad.any(1).nonzero()[:, 0].tolist() == carried, "read and said, and no name that the room does not carry"
