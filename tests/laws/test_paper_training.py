@@ -109,6 +109,11 @@ def test_a_stopped_stage_is_the_same_stage_and_moves_what_it_says(asked, folder,
     assert ("projection.weight" in moved) == (number == 3), "true objects are said in the model's own words"
 
 
+def test_bfloat16_is_the_same_loss_but_for_rounding(asked, folder):
+    exact, rounded = (objective_of(asked, folder, 3, bf16=bf16).loss(0)[0] for bf16 in (False, True))
+    assert float(rounded.detach()) == pytest.approx(float(exact.detach()), rel=0.03) and not torch.equal(exact, rounded)
+
+
 def test_training_learns_what_answers_look_like_and_reaches_names_both_ways(asked, folder, tmp_path):
     objective = objective_of(asked, folder, 2, whole=True)
     objective.reader.settings = replace(objective.reader.settings, whole=True)
