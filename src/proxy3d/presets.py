@@ -21,10 +21,10 @@ class Preset:
     masks: str = "none"  # [P] SAM 2; [I] none, because no package carries its weights; "sam2:FOLDER" or "sam2:NAME_ON_THE_HUB"
     clusterer: str | None = None  # None = grouped_kmeans [P] with masks, else what the weights were trained with, else soft_kmeans [B]
     weights: str | None = "laptop"  # learned parts; None = raw features and an untrained clusterer
-    language_model: str = "smollm2"  # [I]; only read when `weights` is None
+    language_model: str = "smollm2"  # [I]; only read when `weights` bring none: a published one is "qwen2_5_vl:FOLDER"
 
 
-ROLES = ("semantic", "geometric", "masks")  # fields that say NAME, or NAME:WEIGHTS
+ROLES = ("semantic", "geometric", "masks", "language_model")  # fields that say NAME, or NAME:WEIGHTS
 AUTO = "auto"
 AUTO_CEILING = 64  # when nobody names one
 
@@ -36,8 +36,8 @@ PAPER = Preset(
     geometric="vggt",
     masks="sam2",
     clusterer="grouped_kmeans",
-    weights=None,  # nobody has trained a reader on such scenes yet
-    language_model="qwen2_5_vl_7b",
+    weights=None,  # a reader for such scenes has to be trained first: `proxy3d train paper`
+    language_model="qwen2_5_vl",
 )
 
 PRESETS = {
@@ -46,7 +46,7 @@ PRESETS = {
     "tiny": Preset(frames=4, proxies=16, semantic="tiny", weights=None, language_model="tiny"),
     "paper_450": PAPER,
     "paper_700": replace(PAPER, proxies=700),
-    "modern": replace(PAPER, geometric="mapanything", language_model="qwen3_vl_8b"),  # positions in metres, and newer weights
+    "modern": replace(PAPER, geometric="mapanything", language_model="qwen3_vl"),  # positions in metres, and newer weights
 }
 
 # Where a setting comes from.

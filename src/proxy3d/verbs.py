@@ -310,7 +310,7 @@ def boxes_json(boxes: Sequence[object], scene: Scene) -> list[dict]:
 
 def model_json(pipeline: Pipeline, language_model: str) -> dict:
     """Who answered."""
-    weights = pipeline.weights
+    weights = pipeline.learned
     return {"language_model": language_model, "weights": weights.name if weights else None, "sha256": weights.hash[:16] if weights else None}
 
 

@@ -17,6 +17,7 @@ from proxy3d.answers.objects import ObjectNamer
 from proxy3d.errors import BadInput
 from proxy3d.hub import FORMAT, MODEL_TYPE, folder_of, is_hub_name, read_folder, write_folder
 from proxy3d.model_card import UNKNOWN, model_card
+from proxy3d.paper_weights import PART, PaperWeights
 from proxy3d.proxies.clusterers import LEARNED, Learned
 from proxy3d.proxies.encoder import EncoderSettings, ProxyEncoder
 from proxy3d.tensor_file import load_tensors, save_tensors
@@ -190,6 +191,20 @@ def load_weights(name_or_path: str | Path = DEFAULT) -> Weights:
     return weights_of(path, path.stem, hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
 
 
+def load_learned(name_or_path: str | Path) -> Weights | PaperWeights:
+    """The same, or the file of a reader of the paper's kind.
+
+    Raises:
+        BadInput: as `load_weights`.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.suffix == ".safetensors" and path.is_file():
+        tensors, facts = load_tensors(path)
+        if isinstance(facts, dict) and isinstance(facts.get(PART), dict):
+            return PaperWeights(path.stem, tensors, facts, hashlib.sha256(path.read_bytes()).hexdigest())
+    return load_weights(name_or_path)
+
+
 def weights_of(file: Path, name: str, digest: str) -> Weights:
     """What one safetensors file holds.
 
@@ -197,6 +212,8 @@ def weights_of(file: Path, name: str, digest: str) -> Weights:
         BadInput: missing, broken, or not made by us.
     """
     tensors, facts = load_tensors(file)
+    if isinstance(facts, dict) and PART in facts:
+        raise BadInput(f"{file}: a reader for a published language model; it goes with `ask` and `ground`, --preset paper_450 and --language-model")
     if not isinstance(facts, dict) or not all(isinstance(facts.get(part), dict) for part in ("encoder", "clusterer")):
         raise BadInput(f"{file}: these are not proxy3d weights; expected a file made by `proxy3d train`")
     return Weights(name, tensors, facts, digest, file)

@@ -12,13 +12,13 @@ import pytest
 from cli_world import TINY, furnish, typed
 
 from proxy3d import scene_file, verbs
+from proxy3d.answers.language_models import PUBLISHED
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.masks import MASKS
 from proxy3d.features.semantic import SEMANTIC
-from proxy3d.pipeline import first_camera
+from proxy3d.known_height import camera_height
 from proxy3d.points.scale import KNOWN_SIGMA
 from proxy3d.proxies.clusterers import CLUSTERERS
-from proxy3d.tokens.position import viewer_numbers
 from proxy3d.values import SCALE_SOURCES
 
 WEIGHTS = f"{TINY} --weights mine.safetensors"
@@ -245,7 +245,7 @@ def test_a_cloud_has_no_metres_until_somebody_says_so(answer, tmp_path):
     held = answer(f"encode room.ply -o {tmp_path}/b.p3d {TINY} --known camera=2.5m")
     scene = scene_file.load(tmp_path / "b.p3d")
     assert held["scale"] == "known_length" and scene.scale.relative_sigma == KNOWN_SIGMA
-    assert float(viewer_numbers(first_camera(scene), scene.room_from_world)[3]) == pytest.approx(2.5, rel=0.1)
+    assert camera_height(scene) == pytest.approx(2.5, rel=0.1)
 
 
 def test_an_unstated_unit_of_depth_is_noted(answer, tmp_path):
@@ -339,7 +339,8 @@ assert not heavy, heavy
     assert done.returncode == 0, done.stderr
     for verb in VERBS:
         assert verb.split()[0] in done.stdout
-    for flag, registry in {"semantic": SEMANTIC, "geometric": GEOMETRIC, "masks": MASKS, "clusterer": CLUSTERERS}.items():
+    parts = {"semantic": SEMANTIC, "geometric": GEOMETRIC, "masks": MASKS, "clusterer": CLUSTERERS, "language-model": PUBLISHED}
+    for flag, registry in parts.items():
         lines = re.findall(rf"--{flag} STR(.*?)(?=\n│ [ *]  --|╰)", done.stdout, re.DOTALL)
         assert lines, f"no verb takes --{flag}"
         for line in lines:

@@ -19,8 +19,8 @@ from proxy3d.features.geometric.embedded import NOTE, Embedded, save_views
 from proxy3d.features.geometric.view_network import ViewNetwork
 from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import invert, project, transform
+from proxy3d.known_height import camera_height
 from proxy3d.pipeline import geometric_encoder
-from proxy3d.tokens.position import viewer_numbers
 from proxy3d.training.view_recipes import VIEW_RECIPES
 from proxy3d.values import Clip
 
@@ -142,7 +142,7 @@ def test_who_knows_how_high_the_camera_was_held_sets_the_scale(tmp_path, file, c
         assert done.status == 0, done.err
         scenes.append(scene_file.load(tmp_path / "walk.p3d"))
     assert [scene.scale.source for scene in scenes] == ["metric_predictor", "known_length", "known_length"]
-    guessed, low, high = (float(viewer_numbers(scene.world_from_camera[0], scene.room_from_world)[3]) for scene in scenes)
+    guessed, low, high = (camera_height(scene) for scene in scenes)
     assert low == pytest.approx(1.5, rel=0.02) and high == pytest.approx(3.0, rel=0.02) and abs(guessed - 1.5) > 0.05
     assert scenes[2].scale.metres_per_unit == pytest.approx(2 * scenes[1].scale.metres_per_unit)
     spread = [float(scene.proxies.xyz_world_m.std()) for scene in scenes]

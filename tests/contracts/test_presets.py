@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 import torch
@@ -11,13 +11,13 @@ from capture_writers import seven_scenes
 from cli_world import typed, untrained_weights
 
 from proxy3d import preset_needs, scene_file
-from proxy3d.answers.language_models import LANGUAGE_MODELS
+from proxy3d.answers.language_models import PUBLISHED
 from proxy3d.cli_flags import PRESET_NAMES
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
 from proxy3d.pipeline import Pipeline
 from proxy3d.points.lift import lift
-from proxy3d.preset_plan import plan
+from proxy3d.preset_plan import plan, plan_lines
 from proxy3d.presets import ORIGIN, ORIGINS, PRESETS, Preset, preset
 from proxy3d.proxies.clusterers import CLUSTERERS
 
@@ -83,7 +83,8 @@ def test_a_preset_that_cannot_answer_says_so_before_it_reads(name, room, capsys,
     for verb in ('ask {} "How many?"', 'ground {} "a chair"', f'view {{}} -o {tmp_path}/b.html --ask "How many?"'):
         back = typed(capsys, f"{verb.format(room)} --preset {name} {WITHOUT}")
         assert back.status == 2 and back.err.count("\n") == 1
-        assert f"no language model is called '{PRESETS[name].language_model}'; known: smollm2, tiny" in back.err and "--weights FILE" in back.err
+        assert f"--language-model {PRESETS[name].language_model}: nothing has taught it to read proxies yet" in back.err
+        assert "--weights FILE, made by `proxy3d train paper" in back.err
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -97,9 +98,11 @@ def test_doctor_says_what_a_preset_needs_and_where_its_settings_come_from(name, 
         assert need["found"] or need["install"] or need["pass"]
     parts = {need["part"]: need for need in found["needs"]}
     if name in LARGE:
-        assert not found["ok"] and set(parts) == {"semantic", "geometric", "masks", "language_model"}
-        model = preset_needs.MODELS[PRESETS[name].language_model]
+        assert not found["ok"] and set(parts) == {"semantic", "geometric", "masks", "language_model", "weights"}
+        model = PUBLISHED[PRESETS[name].language_model].example
         assert parts["semantic"]["pass"] == f"--semantic qwen_vl:FOLDER or --semantic qwen_vl:{model}"
+        assert parts["language_model"]["pass"].endswith(f"--language-model {PRESETS[name].language_model}:{model}")
+        assert not parts["weights"]["found"] and "`proxy3d train paper" in parts["weights"]["pass"]
         assert parts["semantic"]["page"] == parts["language_model"]["page"] == f"https://huggingface.co/{model}"
         assert parts["geometric"]["install"] == [preset_needs.INSTALL[PRESETS[name].geometric]]
     people = "\n".join(preset_needs.lines_of(found)) + "\n"
@@ -115,7 +118,7 @@ def test_doctor_finds_what_the_cache_holds(no_network):
         (folder / "model.safetensors").touch()
     for name, has_its_eyes in (("paper_450", False), ("modern", True)):  # the language model's own eyes, not somebody else's
         parts = {need["part"]: need for need in preset_needs.needs_of(name)["needs"]}
-        assert parts["semantic"]["found"] is has_its_eyes
+        assert parts["semantic"]["found"] is has_its_eyes is parts["language_model"]["found"]
         assert parts["masks"]["pass"] == "--masks sam2:facebook/sam2.1-hiera-large" and parts["masks"]["found"]
 
 
@@ -148,13 +151,15 @@ def test_what_is_planned_is_what_is_held(changes, tmp_path, monkeypatch):
 def test_the_plan_of_the_paper_is_that_of_method_md():
     stages = {stage.stage: stage for stage in plan(PRESETS["paper_700"])}
     assert stages["features in a scene file, float16"].bytes == 700 * 3584 * 2  # 5.0 MB
-    assert (stages["points"].tokens, stages["proxies"].tokens) == (1 + 32 * 12 * 16, 701)
+    assert (stages["points"].tokens, stages["proxies"].tokens) == (32 * 12 * 16, 700)
+    layer = 3584 * 3584 * 2 + 3584 * 512 * 2 + 3584 + 512 * 2 + 3 * 3584 * 18944 + 2 * 3584
+    assert stages["language model, float32"].parameters == 28 * layer + 2 * 152064 * 3584 + 3584 == 7_615_616_512  # as its page says
+    assert stages["its memory of the scene"].operations == 2 * 28 * layer * 700
+    assert stages["its memory of the scene"].bytes == 2 * 28 * 700 * 4 * 128 * 4  # keys and values, 4 groups of 128, float32
+    people = plan_lines([asdict(stage) for stage in stages.values()])
+    assert "7.62 billion parameters" in people[-2] and "about 9.1 TFLOP: estimated 61 s on two processor cores" in people[-1]
 
 
 def test_a_width_that_only_weights_know_is_one_line():
     with pytest.raises(BadInput, match="--semantic clip:x: how wide its features are is known only to its weights"):
         plan(preset("tiny", semantic="clip:x"))
-
-
-def test_a_language_model_leaves_the_list_once_it_is_connected():
-    assert not set(preset_needs.MODELS) & set(LANGUAGE_MODELS), "take its page out of MODELS and state its licence"

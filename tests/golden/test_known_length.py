@@ -7,7 +7,8 @@ import pytest
 from proxy3d.answers.measure import height_of
 from proxy3d.answers.objects import find_objects
 from proxy3d.clips import KnownHeight, open_capture
-from proxy3d.pipeline import KNOWN_ROUNDS, Pipeline
+from proxy3d.known_height import ROUNDS, scale_by
+from proxy3d.pipeline import Pipeline
 from proxy3d.presets import PRESETS
 from proxy3d.values import Scale
 from proxy3d.verbs import DEMO_ROOM
@@ -25,8 +26,8 @@ def test_one_known_height_puts_a_wrong_scale_right(wrong):
 
     true, guessed = of_door(pipeline.encode_clip(clip)), pipeline.encode_clip(clip, scale=Scale(wrong, "metric_predictor", 0.2))
     assert true == pytest.approx(2.0, rel=0.1)
-    for _ in range(KNOWN_ROUNDS):
-        scale = pipeline.scale_by(KnownHeight("door", true), guessed)
+    for _ in range(ROUNDS):
+        scale = scale_by(KnownHeight("door", true), guessed, pipeline.weights)
         guessed = pipeline.encode_clip(clip, scale=scale)
     assert scale.source == "known_length" and abs(scale.metres_per_unit - 1) < abs(wrong - 1) / 2
     assert of_door(guessed) == pytest.approx(true, rel=0.15)

@@ -44,6 +44,17 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it",
         "proxy3d.tokens.position": "how many place numbers there are",
     },
+    "proxy3d.answers.language_models.causal": {"proxy3d.features.pretrained": "models of transformers are known by their numbers everywhere"},
+    "proxy3d.answers.language_models.published": {"proxy3d.features.pretrained": "what somebody else publishes is loaded by one set of rules"},
+    "proxy3d.answers.paper": {
+        "proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it",
+        "proxy3d.tokens.identity": "its words have the names that tokens carry",
+        "proxy3d.tokens.position": "places are told as the first camera sees them",
+    },
+    "proxy3d.answers.paper_session": {
+        "proxy3d.tokens.project": "SceneNumbers is the arrow into the learned parts: a scene as they read it",
+        "proxy3d.tokens.identity": "which name each proxy of a scene carries",
+    },
     "proxy3d.answers.measured": {"proxy3d.tokens.position": "measures between things with the numbers that describe pairs of proxies"},
     "proxy3d.answers.judge": {"proxy3d.tokens.position": "measures between things with the numbers that describe pairs of proxies"},
     "proxy3d.answers.fusion": {

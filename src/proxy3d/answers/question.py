@@ -15,6 +15,7 @@ from proxy3d.answers.language_models.llama import LlamaHost
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 NO_NUMBER = float("nan")
+FITS = "which objects fit: {phrase}?"  # to be answered by names
 
 
 @dataclass(frozen=True)

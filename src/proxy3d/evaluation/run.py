@@ -41,14 +41,15 @@ def evaluate(
     """
     if benchmark not in BENCHMARKS:
         raise BadInput(f"no benchmark is called {benchmark!r}; known: {', '.join(BENCHMARKS)}")
-    if pipeline.weights is None:
+    pipeline.check_reader()
+    if pipeline.learned is None:
         raise BadInput("evaluation needs trained weights; use --preset laptop or --weights FILE")
     started = time.monotonic()
     unseeing = load_weights(blind) if blind else None
     kept = KeptAnswers(Path(out), settings_of(pipeline, unseeing, Path(rooms), split)) if out is not None else None
     rows = evaluate_rooms(pipeline, Path(rooms), split, blind=unseeing.reader if unseeing else None, limit=limit, kept=kept)
     found = scores(rows, read_records(Path(rooms) / "train.jsonl"))
-    card = pipeline.weights.facts.get("run", {})
+    card = pipeline.learned.facts.get("run", {})
     summary = found["summary"]
     summary["train_minutes"] = card.get("train_minutes")
     result = {
@@ -67,7 +68,7 @@ def evaluate(
         },
         "by_family": found["by_family"],
         "run": {
-            "weights": pipeline.weights.hash,
+            "weights": pipeline.learned.hash,
             "blind_weights": unseeing.hash if unseeing else None,
             "blind_train_minutes": unseeing.facts.get("run", {}).get("train_minutes") if unseeing else None,
             "preset": pipeline.settings(),
@@ -90,7 +91,7 @@ def settings_of(pipeline: Pipeline, blind: Weights | None, rooms: Path, split: s
     """What decides every single answer: answers of two runs may be put together only where all of this is the same."""
     questions = rooms / f"{split}.jsonl"
     return {
-        "weights": pipeline.weights.hash,
+        "weights": pipeline.learned.hash,
         "blind weights": blind.hash if blind else None,
         "preset": pipeline.settings(),
         "scorer": VARIANT,
@@ -101,7 +102,7 @@ def settings_of(pipeline: Pipeline, blind: Weights | None, rooms: Path, split: s
 
 def asked_how(pipeline: Pipeline) -> dict:
     """The prompt around a question, how much of a room was shown, and what was drawn at random (nothing but the boxes to compare with)."""
-    chat = pipeline.weights.reader.host.chat
+    chat = pipeline.reader.host.chat
     return {
         "prompt": f"{chat.before}{{question}}{chat.after}",
         "frames": pipeline.preset.frames,

@@ -56,6 +56,24 @@ def load_pretrained(wanted: Wanted, weights: str, **settings: object) -> nn.Modu
     return model.eval().requires_grad_(False)
 
 
+def load_tokenizer(wanted: Wanted, weights: str) -> object:
+    """The tokenizer that lies beside a language model.
+
+    Raises:
+        BadInput: none there, or one that cannot write English.
+    """
+    transformers = require("transformers", for_what=wanted.role)
+    source, here = _place(wanted, weights)
+    try:
+        tokenizer = _first(transformers.AutoTokenizer.from_pretrained, source, here, {"trust_remote_code": False})
+        if "chair" not in tokenizer.decode(tokenizer.encode("Is there a chair?", add_special_tokens=False)).lower():
+            raise OSError("it cannot write English")  # where the file is missing, transformers makes one without words
+    except Exception as error:  # as above
+        why = " ".join(str(error).split()).partition(". ")[0][:160]
+        raise BadInput(f"{wanted.flag}:{weights}: no tokenizer there ({why}); give a folder with tokenizer.json beside model.safetensors") from None
+    return tokenizer
+
+
 def load_packaged(wanted: Wanted, weights: str, kind: type) -> nn.Module:
     """A model whose class comes from a package of its own and loads as models of huggingface_hub do, and never a pickle.
 

@@ -11,6 +11,7 @@ from random import Random
 from jaxtyping import Int
 from torch import Tensor
 
+from proxy3d.answers.question import FITS
 from proxy3d.answers.words import TOKEN
 from proxy3d.spacespan.questions.view import BEARING_DEG, FIELD_DEG
 from proxy3d.spacespan.record import Record
@@ -19,7 +20,7 @@ from proxy3d.tokens.position import seen_from_start
 from proxy3d.training.lessons import RoomLesson, pointing_target
 
 WHAT, COLOUR, WHERE = "what is {a}?", "what colour is {a}?", "where is {a}?"
-HOW_FAR, FITS = "how far is {a} from {b}?", "which objects fit: {phrase}?"
+HOW_FAR = "how far is {a} from {b}?"
 CHOICES = {  # relation -> its two questions; the answer to the second is the other one
     "side": ("which is further left, {a} or {b}?", "which is further right, {a} or {b}?"),
     "start": ("which is nearer to the first camera, {a} or {b}?", "which is further from the first camera, {a} or {b}?"),

@@ -108,7 +108,7 @@ def named_recipe(name: str, accumulate: int = 1) -> Recipe:
         BadInput: no such recipe, with the names that are known; or the processes of this run cannot share the micro-steps.
     """
     if name not in RECIPES:
-        raise BadInput(f"no recipe is called {name!r}; known: {', '.join(RECIPES)}, and views for --geometric embedded")
+        raise BadInput(f"no recipe is called {name!r}; known: {', '.join(RECIPES)}; views for --geometric embedded; paper for --language-model")
     processes().share(accumulate)
     return replace(RECIPES[name], stages=tuple(replace(stage, accumulate=accumulate) for stage in RECIPES[name].stages))
 
@@ -169,17 +169,25 @@ def category_words(rooms: Sequence[Room]) -> tuple[str, ...]:
     return tuple(sorted({o.category for room in rooms for o in room.objects}))
 
 
-def train(name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate: int = 1) -> dict:
+def train(
+    name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate: int = 1, semantic: str | None = None, language_model: str | None = None
+) -> dict:
     """Run a recipe on a data set made by `proxy3d data make`; the same line goes on after a kill.
 
     Writes `weights.safetensors` and `run.json` (settings, seeds, data hash, commit, time) to `out`. A step is the mean of `accumulate`
-    micro-steps; several processes share them (training.processes).
+    micro-steps; several processes share them (training.processes). Encoder and language model are named for recipes of the paper's reader alone.
 
     Raises:
         BadInput: unknown recipe, no data, or micro-steps that the processes cannot share.
     """
-    from proxy3d.training.view_recipes import VIEW_RECIPES, train_views  # which needs what stands below
+    from proxy3d.training.paper import PAPER_RECIPES, train_paper  # both need what stands below
+    from proxy3d.training.view_recipes import VIEW_RECIPES, train_views
 
+    if name in PAPER_RECIPES:
+        return train_paper(name, rooms, out, seed=seed, accumulate=accumulate, semantic=semantic, model=language_model)
+    for flag, named in (("--semantic", semantic), ("--language-model", language_model)):
+        if named:
+            raise BadInput(f"{flag} {named}: only {', '.join(PAPER_RECIPES)} take one; the recipe {name} has its own")
     if name in VIEW_RECIPES:
         return train_views(name, rooms, out, seed=seed, accumulate=accumulate)
     recipe, started = named_recipe(name, accumulate), time.monotonic()
@@ -207,6 +215,10 @@ def train_blind(name: str, rooms: Path, out: Path, *, seed: int = 0, accumulate:
     Raises:
         BadInput: unknown recipe, one that asks no questions, no data, or micro-steps that the processes cannot share.
     """
+    from proxy3d.training.paper import PAPER_RECIPES  # which needs what stands above and below
+
+    if name in PAPER_RECIPES:
+        raise BadInput(f"the recipe {name} has no blind form yet; its scores stand beside chance and majority")
     recipe, started = named_recipe(name, accumulate), time.monotonic()
     if len(recipe.stages) == 1:
         raise BadInput(f"the recipe {name} asks no questions, so nothing of it can be blind; try `proxy3d train laptop --blind`")
@@ -239,10 +251,15 @@ def finish(out: Path, encoder: ProxyEncoder, clusterer: Learned, reader: Spatial
     weights = out / "weights.safetensors"
     if processes().is_first:
         save_weights(weights, encoder=encoder, clusterer=clusterer, reader=reader, facts={"run": card, **facts})
-        part = part_of(out / "run.json")
-        part.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(part, out / "run.json")
+        write_card(out, card)
     return {"weights": str(weights), "run": str(out / "run.json"), "train_minutes": card["train_minutes"]}
+
+
+def write_card(out: Path, card: dict) -> None:
+    """The run card as `run.json`, whole or not at all."""
+    part = part_of(out / "run.json")
+    part.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(part, out / "run.json")
 
 
 def train_clusters(recipe: Recipe, data: TrainingRooms, out: Path, seed: int) -> tuple[ClusterTeacher, dict]:

@@ -103,8 +103,8 @@ class LowRank(nn.Module):
         return self.linear(x) + F.linear(F.linear(x, self.down), self.up)
 
 
-def add_low_rank(host: LlamaHost, rank: int, layers: range) -> None:
-    """Put `LowRank` beside every linear layer of the given blocks; the output stays as it was until `up` moves."""
+def add_low_rank(host: nn.Module, rank: int, layers: range) -> None:
+    """Put `LowRank` beside every linear layer of the given blocks of `host.body`; the output stays as it was until `up` moves."""
     for layer in (host.body.layers[i] for i in layers):
         for part in (layer.self_attn, layer.mlp):
             for name, child in list(part.named_children()):

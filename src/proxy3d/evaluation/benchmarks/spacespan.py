@@ -14,12 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from proxy3d.answers.batch import answer_many
-from proxy3d.answers.boxes import merge_votes
+from proxy3d.answers.boxes import Vote, merge_votes
 from proxy3d.answers.model import SpatialReader
+from proxy3d.answers.paper import PaperReader
+from proxy3d.answers.paper_session import PaperSession
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.answers_file import KeptAnswers
 from proxy3d.evaluation.metrics.answers import VARIANT, right
 from proxy3d.evaluation.metrics.boxes import aligned_iou, f1_at
+from proxy3d.paper_weights import PaperWeights
 from proxy3d.pipeline import Pipeline
 from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.room import Room
@@ -91,7 +94,7 @@ def evaluate_rooms(
     Raises:
         BadInput: no such data set.
     """
-    by_room = records_by_room(rooms, split, pipeline.weights)
+    by_room = records_by_room(rooms, split, pipeline.learned)
     lexicon = sorted({o.category for name in by_room for o in Room.load(Path(rooms) / split / name).objects})
     sizes = sorted(tuple(o.size_m) for name in list(by_room)[:50] for o in Room.load(Path(rooms) / split / name).objects)
     rows: list[Row] = []
@@ -101,8 +104,9 @@ def evaluate_rooms(
             continue
         room, clip, _ = load_clip(Path(rooms) / split / name)
         scene = pipeline.encode_clip(clip, clip_id=name)
-        least = float(pipeline.weights.facts.get("least_score", 0.5))
-        fresh = room_rows(pipeline.weights.reader, scene, room, records, blind, lexicon, sizes, least)
+        pipeline.session(scene)  # says where scene and reader do not go together
+        least = float(pipeline.learned.facts.get("least_score", 0.5))
+        fresh = room_rows(pipeline.reader, scene, room, records, blind, lexicon, sizes, least)
         if kept is not None:
             kept.keep(name, [row.to_json() for row in fresh])
         rows += fresh
@@ -111,7 +115,7 @@ def evaluate_rooms(
     return rows
 
 
-def records_by_room(rooms: Path, split: str, weights: Weights) -> dict[str, list[Record]]:
+def records_by_room(rooms: Path, split: str, weights: Weights | PaperWeights) -> dict[str, list[Record]]:
     """The questions of each room, of the families that these weights were taught."""
     by_room: dict[str, list[Record]] = defaultdict(list)
     taught = weights.facts.get("run", {}).get("settings", {}).get("families")
@@ -121,8 +125,23 @@ def records_by_room(rooms: Path, split: str, weights: Weights) -> dict[str, list
     return by_room
 
 
+def said_about(
+    reader: SpatialReader | PaperReader, scene: Scene, records: Sequence[Record], least: float
+) -> tuple[Sequence[str], Sequence[Sequence[Vote]]]:
+    """Texts, and for phrases boxes in the room's frame: what users would get, all questions of a room at once where the reader can."""
+    if isinstance(reader, PaperReader):
+        session = PaperSession(scene, lambda: reader)
+        phrases = [r.answer_type == "boxes" for r in records]
+        texts = ["" if phrase else session.ask(r.question).text for r, phrase in zip(records, phrases, strict=True)]
+        return texts, [session.votes(r.question) if phrase else [] for r, phrase in zip(records, phrases, strict=True)]
+    speak = [r.answer_type != "boxes" for r in records]
+    replies = answer_many(reader, SceneNumbers.of(scene), [r.question for r in records], speak=speak)
+    pointed = zip(speak, replies.point, replies.box, strict=True)
+    return replies.text, [[] if speaks else merge_votes(point.sigmoid(), box, least=least) for speaks, point, box in pointed]
+
+
 def room_rows(
-    reader: SpatialReader,
+    reader: SpatialReader | PaperReader,
     scene: Scene,
     room: Room,
     records: Sequence[Record],
@@ -134,7 +153,7 @@ def room_rows(
     """Everybody's answers to the questions about one room."""
     numbers, questions = SceneNumbers.of(scene), [r.question for r in records]
     speak = [r.answer_type != "boxes" for r in records]
-    replies = answer_many(reader, numbers, questions, speak=speak)
+    texts, votes = said_about(reader, scene, records, least)
     unseeing = answer_many(blind, blinded(numbers), questions, speak=speak).text if blind else [None] * len(records)
     true = room_boxes(room, scene.room_from_world).numpy()
     seen = np.array([true[o.id] for o in room.objects if max(o.pixels) >= 60])
@@ -145,15 +164,14 @@ def room_rows(
         boxes, wanted = (), ()
         by_object = by_place = float("nan")
         if not speak[i]:
-            votes = merge_votes(replies.point[i].sigmoid(), replies.box[i], least=least)
-            boxes = tuple(tuple(round(float(x), 4) for x in v.box) for v in votes)
+            boxes = tuple(tuple(round(float(x), 4) for x in v.box) for v in votes[i])
             wanted = tuple(tuple(float(x) for x in true[t]) for t in record.targets)
             if len(wanted) == 1:
                 rng = random.Random(record.question_id)
                 placed = [[*(rng.uniform(a, b) for a, b in zip(low, high, strict=True)), *rng.choice(sizes)] for _ in range(RANDOM_BOXES)]
                 by_object = float((aligned_iou(seen, np.array(wanted)) >= IOU).mean())
                 by_place = float((aligned_iou(np.array(placed), np.array(wanted)) >= IOU).mean())
-        rows.append(Row(record, replies.text[i], boxes, wanted, unseeing[i], oracle(record, room, lexicon), by_object, by_place))
+        rows.append(Row(record, texts[i], boxes, wanted, unseeing[i], oracle(record, room, lexicon), by_object, by_place))
     return rows
 
 
