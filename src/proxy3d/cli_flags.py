@@ -96,7 +96,9 @@ class SceneFlags:
     ] = None
     frames: Annotated[int | None, Parameter(converter=whole, help="how many frames are looked at, spread over the view")] = None
     semantic: Semantic = None
-    geometric: Annotated[str | None, Parameter(help=f"where a patch is: sensor_depth, tiny, or guessed: {GEOMETRIC_NAMES}")] = None
+    geometric: Annotated[
+        str | None, Parameter(help=f"where a patch is: sensor_depth, and embedded where there is none; or tiny; or guessed: {GEOMETRIC_NAMES}")
+    ] = None
     masks: Annotated[str | None, Parameter(help="which patches are one object: none, tiny, or sam2:FOLDER with weights of SAM 2")] = None
     clusterer: Annotated[str | None, Parameter(help=f"how points become proxies: {CLUSTERER_NAMES}")] = None
     weights: Annotated[str | None, Parameter(help="shipped weights by name, a .safetensors file, a folder, or OWNER/NAME on the hub")] = None

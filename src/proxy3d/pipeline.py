@@ -71,7 +71,8 @@ def language_model(named: str) -> Callable[[], CausalHost]:
 
 def unnamed_weights(preset: Preset) -> list[str]:
     """The flags to type for parts that take weights and have none."""
-    named = [(role, getattr(preset, role), registry) for role, registry in (("semantic", SEMANTIC), ("geometric", GEOMETRIC), ("masks", MASKS))]
+    roles = (("semantic", SEMANTIC), ("geometric", GEOMETRIC), ("masks", MASKS))
+    named = [(role, getattr(preset, role), registry) for role, registry in roles]
     return [f"--{role} {name}:WEIGHTS" for role, name, registry in named if name in registry and registry[name].takes_weights is True]
 
 
@@ -94,7 +95,7 @@ class Pipeline:
                 "`proxy3d doctor --preset NAME` says which ones go with a preset, and their licences"
             )
         semantic_encoder(self.preset.semantic)  # wrong names are said before anything is read
-        geometric_encoder(self.preset.geometric)
+        geometric_encoder(self.preset.geometric or "sensor_depth")
         named = self.preset.clusterer
         if named is not None:
             known(CLUSTERERS, named, "clusterer")
@@ -145,9 +146,23 @@ class Pipeline:
     def semantic(self) -> object:
         return semantic_encoder(self.preset.semantic)()
 
+    def geometric_name(self, clip: Clip) -> str:
+        """What is named, else what fits the clip: depth that a sensor measured where cameras are known too, else pictures alone."""
+        measured = all(value is not None for value in (clip.depth_m, clip.world_from_camera, clip.intrinsics_px))
+        return self.preset.geometric or ("sensor_depth" if measured else "embedded")
+
+    def geometric(self, clip: Clip) -> object:
+        """The encoder of that name, built once."""
+        return self._geometric(self.geometric_name(clip))
+
+    def _geometric(self, name: str) -> object:
+        if name not in self._built:
+            self._built[name] = geometric_encoder(name)()
+        return self._built[name]
+
     @cached_property
-    def geometric(self) -> object:
-        return geometric_encoder(self.preset.geometric)()
+    def _built(self) -> dict[str, object]:
+        return {}
 
     @property
     def masked(self) -> bool:
@@ -219,7 +234,8 @@ class Pipeline:
         grid = grid_for(width, height)
         semantics = self.semantic(clip, grid)
         fine = grid.finer if self.quartered else grid
-        geometry = self.geometric(clip, fine)
+        geometry = self.geometric(clip)(clip, fine)
+        encoders = self._encoders(clip)
         clip = completed(clip, geometry)
         poses = clip.world_from_camera if clip.world_from_camera is not None else torch.eye(4).expand(len(clip.frame), 4, 4)
         scale = scale or settle_scale(geometry, poses[:, :3, 3], allow_unknown=allow_unknown_scale)
@@ -241,7 +257,7 @@ class Pipeline:
             frame_name=clip.name,
             world_from_capture=upright,
             room_from_world=room,
-            encoders=self._encoders(),
+            encoders=encoders,
             provenance={"preset": self.settings(), "points": len(points), "notes": list(geometry.notes)},
             preview=look_small(clip, points, owner) if preview else None,
         )
@@ -303,13 +319,15 @@ class Pipeline:
 
     def settings(self) -> dict[str, object]:
         """The preset with what its Nones meant, and weights of one's own by their hash: where those lie is nobody else's business."""
-        own = [role for role in ("semantic", "geometric") if ":" in getattr(self.preset, role)] + ["masks"] * self.masked
-        hashed = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in own}
+        named = {role: getattr(self.preset, role) or "" for role in ("semantic", "geometric", "masks")}
+        of = {"semantic": lambda: self.semantic, "geometric": lambda: self._geometric(named["geometric"]), "masks": lambda: self.masks}
+        hashed = {role: by_hash(name, of[role]()) for role, name in named.items() if ":" in name or (role == "masks" and self.masked)}
         hashed |= {"clusterer": self.clusterer_name, "language_model": self.preset.language_model.partition(":")[0]}
         return {**self.preset.__dict__, **hashed, "weights": self.weights.name if self.weights else None}
 
-    def _encoders(self) -> dict[str, str]:
-        parts = {role: by_hash(getattr(self.preset, role), getattr(self, role)) for role in ("semantic", "geometric")}
+    def _encoders(self, clip: Clip) -> dict[str, str]:
+        parts = {"semantic": by_hash(self.preset.semantic, self.semantic)}
+        parts["geometric"] = by_hash(self.geometric_name(clip), self.geometric(clip))
         parts["clusterer"] = self.clusterer_name
         if self.masked:
             parts["masks"] = by_hash(self.preset.masks, self.masks)

@@ -61,7 +61,7 @@ def besides_of(name: str) -> tuple[tuple[str, str, str, str], ...]:
 
 def part_need(chosen: Preset, role: str) -> dict:
     """What something that looks at frames needs; any weights of its kind will do, but the language model's own eyes are those of that model."""
-    named = getattr(chosen, role)
+    named = getattr(chosen, role) or "sensor_depth"  # and embedded where there is none, which needs nothing else
     kind = ROLES[role][named]
     missing = [INSTALL[package] for package in PACKAGES.get(named, ()) if importlib.util.find_spec(package) is None]
     need = {"part": role, "name": named, "found": not missing, "install": missing, "pass": None, "licence": kind.licence, "page": None}

@@ -17,7 +17,7 @@ class Preset:
     proxies: int = 32  # [B]; with `adaptive` the most there may be
     adaptive: bool = False  # [B, future work] as many proxies as the clip needs
     semantic: str = "efficientnet_lite0"  # [I] stands in for the brief's CLIP: weights that a package carries
-    geometric: str = "sensor_depth"  # [I] per-pixel coordinates come from a sensor here
+    geometric: str | None = None  # None = sensor_depth where the capture has depth and cameras [I], else embedded, from pictures alone [I]
     masks: str = "none"  # [P] SAM 2; [I] none, because no package carries its weights; "sam2:FOLDER" or "sam2:NAME_ON_THE_HUB"
     clusterer: str | None = None  # None = grouped_kmeans [P] with masks, else what the weights were trained with, else soft_kmeans [B]
     weights: str | None = "laptop"  # learned parts; None = raw features and an untrained clusterer
@@ -115,7 +115,7 @@ def published(chosen: Preset) -> dict[str, object]:
     """The fields of a preset as a folder of weights states them: the weights are that folder, and nobody learns where others lay."""
     facts = {**asdict(chosen), "weights": None}
     for role in ROLES:
-        name, colon, weights = facts[role].partition(":")
+        name, colon, weights = (facts[role] or "").partition(":")
         if colon and (not is_hub_name(weights) or Path(weights).exists()):
             facts[role] = name
     return facts
@@ -127,7 +127,7 @@ def of_published(facts: object, where: str) -> Preset:
     Raises:
         BadInput: fields that no preset has, or of another kind.
     """
-    kinds = {f.name: type(f.default) for f in fields(Preset)} | {"clusterer": str | None, "weights": str | None}
+    kinds = {f.name: type(f.default) for f in fields(Preset)} | dict.fromkeys(("clusterer", "geometric", "weights"), str | None)
 
     def fits(field: str, value: object) -> bool:
         if field in ROLES and isinstance(value, str) and ":" in value:

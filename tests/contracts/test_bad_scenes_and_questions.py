@@ -3,6 +3,8 @@
 import pytest
 from cli_world import TINY, contents, furnish, typed
 
+SENSOR = "--geometric sensor_depth"  # left out, a network would guess from pictures alone
+
 MINE = f"{TINY} --weights mine.safetensors"
 
 # What is typed, and what the one line has to say.
@@ -84,10 +86,10 @@ CAPTURES = {
     "capture without a name": (["encode", "", "-o", "x.p3d", *TINY.split()], "."),
     "empty capture": (f"encode nothing -o x.p3d {TINY}", "the folder is empty"),
     "folder of captures": (f"encode . -o x.p3d {TINY}", "name one"),
-    "video without depth": (f"encode walk.mp4 -o x.p3d {TINY}", "walk.mp4: this capture has no depth and no camera poses and no intrinsics"),
-    "pictures without depth": (f"encode photos -o x.p3d {TINY}", "photos: this capture has no depth"),
-    "question to a video": (f'ask walk.mp4 "Is there a table?" {TINY}', "no depth"),
-    "view of pictures": (f"view photos -o x.html {TINY}", "no depth"),
+    "video without depth": (f"encode walk.mp4 -o x.p3d {TINY} {SENSOR}", "walk.mp4: this capture has no depth and no camera poses and no intrinsics"),
+    "pictures without depth": (f"encode photos -o x.p3d {TINY} {SENSOR}", "photos: this capture has no depth"),
+    "question to a video": (f'ask walk.mp4 "Is there a table?" {TINY} {SENSOR}', "no depth"),
+    "view of pictures": (f"view photos -o x.html {TINY} {SENSOR}", "no depth"),
     "scene as a capture": (f"encode plain.p3d -o x.p3d {TINY}", "proxy3d ask"),
     "weights that expect other features": (
         "encode room -o x.p3d --preset laptop --weights mine.safetensors --semantic tiny --proxies 8 --clusterer kmean",

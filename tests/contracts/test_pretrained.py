@@ -449,7 +449,7 @@ def test_masks_follow_guessed_depth(clip, packages, tmp_path):
     pipeline = Pipeline(preset("tiny", geometric="vggt:somebody/model", masks=f"sam2:{save_tiny_sam2(tmp_path)}"))
     scene = pipeline.encode_clip(bare)
     assert scene.encoders["masks"].startswith("sam2 sha256:") and len(scene.proxies) == 16
-    geometry = pipeline.geometric(bare, GRID)
+    geometry = pipeline.geometric(bare)(bare, GRID)
     depth = completed(bare, geometry).depth_m
     true = clip.depth_m * 2
     assert float(((depth - true).abs() < 0.1 * true).float().mean()) > 0.6 and depth.shape == true.shape

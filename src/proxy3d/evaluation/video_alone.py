@@ -1,4 +1,4 @@
-"""How good is geometry from pictures alone: depth, cameras and points of `--geometric embedded`, beside dull baselines.
+"""How good is geometry from pictures alone: depth, cameras and points of `--geometric embedded` beside dull baselines, and what answers lose.
 
     python -m proxy3d.evaluation.video_alone --rooms data/rooms/test [--capture FOLDER ...] -o results/video_alone.json
 """
@@ -17,6 +17,8 @@ from torch import Tensor
 
 from proxy3d.clips import open_capture
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.benchmarks.spacespan import Row, evaluate_rooms, scores
+from proxy3d.evaluation.metrics.answers import right
 from proxy3d.evaluation.metrics.camera_pairs import pair_errors_deg
 from proxy3d.evaluation.metrics.depth import absolute_relative, median_aligned, within_ratio
 from proxy3d.evaluation.run import write_result
@@ -25,12 +27,15 @@ from proxy3d.features.geometric.sensor_depth import SensorDepth
 from proxy3d.features.geometric.view_network import picture_places
 from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import invert, transform
+from proxy3d.pipeline import Pipeline
+from proxy3d.presets import PRESETS, changed
 from proxy3d.spacespan.room_clip import load_clip
 from proxy3d.training.recipes import data_hash, found_rooms, machine
 from proxy3d.values import Clip, Geometry
 
 FRAMES = 8
 SURE = 0.5  # share of a quarter patch that is one surface, from which on its measured depth is a truth
+STATEMENTS = "statement"  # the family that is judged true or false
 BASELINES = ("constant", "floor")
 
 
@@ -97,9 +102,6 @@ def depth_scores(guessed: Float[Tensor, "n"], true: Float[Tensor, "n"]) -> dict[
 def summary(clips: Sequence[dict]) -> dict:
     """Depth and points: means over clips; cameras: over all pairs of frames; time: the median."""
 
-    def mean(values: Sequence[float]) -> float:
-        return sum(values) / len(values)
-
     def over_pairs(name: str) -> dict[str, float] | None:
         values = torch.tensor([v for clip in clips for v in clip[name]])
         return {"mean": float(values.mean()), "median": float(values.median()), "pairs": len(values)} if len(values) else None
@@ -117,8 +119,52 @@ def summary(clips: Sequence[dict]) -> dict:
     }
 
 
-def video_alone(rooms: Path | None, captures: Sequence[Path], encoder: Embedded, *, limit: int | None = None) -> dict:
-    """Rooms of one split, and captures one by one.
+def answers_by_geometry(rooms: Path, encoder: Embedded, limit: int | None) -> dict[str, dict[str, float]]:
+    """The shipped reader on the same clips, seen with the depth of a sensor and with guessed geometry; the floor is the same in both."""
+    found = {}
+    guessed = "embedded" if encoder.weights is None else f"embedded:{encoder.weights}"
+    for way, named in (("sensor", "sensor_depth"), ("predicted", guessed)):
+        pipeline = Pipeline(changed(PRESETS["laptop"], geometric=named))
+        rows = evaluate_rooms(pipeline, rooms.parent, rooms.name, limit=limit)
+        right = {row.record.question_id: right_answer(row) for row in rows if row.record.answer_type not in ("boxes", "caption")}
+        judged = {row.record.question_id for row in rows if row.record.family == STATEMENTS}
+        found[way] = {
+            "vqa": mean([value for key, value in right.items() if key not in judged]),
+            "ref_acc_025": scores(rows, [])["summary"]["acc_at_025"],
+            "nlvr": mean([value for key, value in right.items() if key in judged]),
+        }
+    return {figure: {way: found[way][figure] for way in found} for figure in ("vqa", "ref_acc_025", "nlvr")} | {
+        "questions": len(right),
+        "rooms": len({row.record.room_id for row in rows}),
+    }
+
+
+def right_answer(row: Row) -> float:
+    return float(right(row.text, row.record.answer, row.record.answer_type))
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")
+
+
+def headlines(found: dict) -> dict:
+    """The figures that pages quote: of rooms as predicted, of captures with the median depth of the truth."""
+    out = {}
+    if "rooms" in found:
+        rooms = found["rooms"]
+        depth, turn, way = rooms["depth"]["embedded"], rooms["rotation_deg"], rooms["direction_deg"]
+        out = {"abs_rel": depth["abs_rel"], "delta_125": depth["within_1.25"], "point_m": rooms["point_m"], "ms_per_clip": rooms["ms_median"]}
+        out |= {"rotation_deg": turn and turn["median"], "translation_deg": way and way["median"]}
+        out |= {f"abs_rel_{name}": rooms["depth"][name]["abs_rel"] for name in BASELINES}
+    for name, clip in found.get("captures", {}).items():
+        out |= {f"abs_rel_aligned_{way}_{name}": clip["depth"][way]["abs_rel_aligned"] for way in ("embedded", *BASELINES)}
+    return out | found.get("answers", {})
+
+
+def video_alone(
+    rooms: Path | None, captures: Sequence[Path], encoder: Embedded, *, limit: int | None = None, answer_rooms: int | None = None
+) -> dict:
+    """Rooms of one split, answers about the first `answer_rooms` of them, and captures one by one.
 
     Raises:
         BadInput: no rooms, or a capture that has nothing to measure against.
@@ -136,7 +182,9 @@ def video_alone(rooms: Path | None, captures: Sequence[Path], encoder: Embedded,
             found.setdefault("captures", {})[path.name] = summary([measured_clip(open_capture(path).clip(FRAMES), encoder)])
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from None
-    return {**found, "weights": encoder.hash, "run": machine()}
+    if rooms is not None and answer_rooms != 0:
+        found["answers"] = answers_by_geometry(rooms, encoder, answer_rooms)
+    return {"summary": headlines(found), **found, "weights": encoder.hash, "run": machine()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,12 +194,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--capture", type=Path, action="append", default=[], help="a capture with depth and poses; may be repeated")
     parser.add_argument("--weights", help="made by `proxy3d train views`, instead of those that ship")
     parser.add_argument("--limit", type=int, help="the first so many rooms only")
+    parser.add_argument("--answer-rooms", type=int, help="questions about the first so many rooms only; 0 asks none")
     parser.add_argument("-o", "--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     try:
         if chosen.rooms is None and not chosen.capture:
             raise BadInput("nothing to measure: type --rooms FOLDER, --capture FOLDER, or both")
-        write_result(chosen.out, video_alone(chosen.rooms, chosen.capture, Embedded(chosen.weights), limit=chosen.limit))
+        found = video_alone(chosen.rooms, chosen.capture, Embedded(chosen.weights), limit=chosen.limit, answer_rooms=chosen.answer_rooms)
+        write_result(chosen.out, found)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from proxy3d.answers.batch import answer_many
 from proxy3d.answers.boxes import Vote, merge_votes
@@ -22,6 +25,7 @@ from proxy3d.errors import BadInput
 from proxy3d.evaluation.answers_file import KeptAnswers
 from proxy3d.evaluation.metrics.answers import VARIANT, right
 from proxy3d.evaluation.metrics.boxes import aligned_iou, f1_at
+from proxy3d.geometry import compose, invert
 from proxy3d.paper_weights import PaperWeights
 from proxy3d.pipeline import Pipeline
 from proxy3d.spacespan.record import Record, read_records
@@ -155,7 +159,7 @@ def room_rows(
     speak = [r.answer_type != "boxes" for r in records]
     texts, votes = said_about(reader, scene, records, least)
     unseeing = answer_many(blind, blinded(numbers), questions, speak=speak).text if blind else [None] * len(records)
-    true = room_boxes(room, scene.room_from_world).numpy()
+    true = room_boxes(room, compose(scene.room_from_world, scene_from_room(scene, room))).numpy()
     seen = np.array([true[o.id] for o in room.objects if max(o.pixels) >= 60])
     low = numbers.xyz_room_m.min(0).values.numpy()
     high = numbers.xyz_room_m.max(0).values.numpy()
@@ -173,6 +177,15 @@ def room_rows(
                 by_place = float((aligned_iou(np.array(placed), np.array(wanted)) >= IOU).mean())
         rows.append(Row(record, texts[i], boxes, wanted, unseeing[i], oracle(record, room, lexicon), by_object, by_place))
     return rows
+
+
+def scene_from_room(scene: Scene, room: Room) -> Float[Tensor, "4 4"]:
+    """From the world that a room's truth is stated in to that of a scene of all its frames: the earliest camera is the same one.
+
+    Only where cameras were guessed from pictures do the two worlds differ.
+    """
+    first = int(scene.time_s.argmin())
+    return compose(scene.world_from_camera[first], invert(torch.tensor(room.world_from_camera[first])))
 
 
 def oracle(record: Record, room: Room, lexicon: Sequence[str]) -> str:
