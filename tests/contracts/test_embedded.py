@@ -14,6 +14,7 @@ from proxy3d import scene_file
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
 from proxy3d.evaluation import video_alone
+from proxy3d.evaluation.video_tables import render_video_alone
 from proxy3d.features.geometric import embedded
 from proxy3d.features.geometric.embedded import NOTE, Embedded, save_views
 from proxy3d.features.geometric.view_network import ViewNetwork
@@ -165,8 +166,15 @@ def test_the_evaluation_measures_a_capture_and_shows_its_baselines(tmp_path, fil
     seen = synthetic_clip(seed=0, frames=4)[0]
     seven_scenes(seen, tmp_path / "room")
     assert video_alone.main(["--capture", str(tmp_path / "room"), "--weights", str(file), "-o", str(tmp_path / "out.json")]) == 0
-    found = json.loads((tmp_path / "out.json").read_text())["captures"]["room"]
+    result = json.loads((tmp_path / "out.json").read_text())
+    found = result["captures"]["room"]
     assert set(found["depth"]) == {"embedded", "constant", "floor"} and found["ms_median"] > 0 and found["point_m"] > 0
     assert found["rotation_deg"]["pairs"] == 6 and 0 <= found["rotation_deg"]["median"] <= 180
+    assert result["summary"]["abs_rel_aligned_floor_room"] == found["depth"]["floor"]["abs_rel_aligned"] and "rooms" not in result
+    answers = {key: {"sensor": 0.5, "predicted": 0.25} for key in ("vqa", "ref_acc_025", "nlvr")} | {"questions": 9, "rooms": 2}
+    page = render_video_alone({**result, "rooms": found, "answers": answers})
+    assert f"| room: a level floor | {found['depth']['floor']['abs_rel']:.3f} |" in page and "| statements judged rightly | 50.0 | 25.0 |" in page
+    with pytest.raises(BadInput, match="lacks 'rooms'"):
+        render_video_alone(result)
     assert found["depth_true_m"] == pytest.approx(float(seen.depth_m.median()), rel=0.1)
     assert video_alone.main(["--weights", str(file), "-o", str(tmp_path / "none.json")]) == 2

@@ -17,6 +17,7 @@ from proxy3d.evaluation.answers_by_form import render_answers_by_form
 from proxy3d.evaluation.growth_tables import render_growth, render_honesty, render_plain_questions
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline
 from proxy3d.evaluation.proxy_tables import plot_proxies, render_clusterer_speed, render_proxies
+from proxy3d.evaluation.video_tables import render_video_alone
 
 ANSWERS = {
     "accuracy": "with proxies", "blind": "blind", "majority_given_subject": "majority of its subject", "majority": "majority", "chance": "chance",
@@ -232,10 +233,12 @@ PROXIES_BLOCKS: Blocks = {
     "answers by form": ("results/answers_by_form.json", render_answers_by_form),
 }
 HEADLINE_BLOCKS: Blocks = {"headline": ("results/headline.json", render_headline), "growth": ("results/growth.json", render_growth)}
+ENCODERS_BLOCKS: Blocks = {"video alone": ("results/video_alone.json", render_video_alone)}
 FINDINGS_BLOCKS: Blocks = {"plain questions": ("results/plain_questions.json", render_plain_questions)}
 PAGES: dict[str, Blocks] = {
     "README.md": BLOCKS,
     "docs/data.md": DATA_BLOCKS,
+    "docs/encoders.md": ENCODERS_BLOCKS,
     "docs/proxies.md": PROXIES_BLOCKS,
     "docs/headline.md": HEADLINE_BLOCKS,
     "docs/evaluation.md": EVALUATION_BLOCKS,
