@@ -169,7 +169,7 @@ def video_alone(
     Raises:
         BadInput: no rooms, or a capture that has nothing to measure against.
     """
-    found = {}
+    found, real = {}, {path.name: open_capture(path).clip(FRAMES) for path in captures}  # what cannot be read is said before minutes are spent
     if rooms is not None:
         clips = []
         for number, folder in enumerate(found_rooms(rooms)[:limit], 1):
@@ -177,11 +177,11 @@ def video_alone(
             if number % 20 == 0:
                 print(f"{rooms.name}: {number} rooms", file=sys.stderr, flush=True)
         found["rooms"] = {"split": rooms.name, "data": data_hash(rooms.parent), **summary(clips)}
-    for path in captures:
+    for name, clip in real.items():
         try:
-            found.setdefault("captures", {})[path.name] = summary([measured_clip(open_capture(path).clip(FRAMES), encoder)])
+            found.setdefault("captures", {})[name] = summary([measured_clip(clip, encoder)])
         except BadInput as error:
-            raise BadInput(f"{path}: {error}") from None
+            raise BadInput(f"{name}: {error}") from None
     if rooms is not None and answer_rooms != 0:
         found["answers"] = answers_by_geometry(rooms, encoder, answer_rooms)
     return {"summary": headlines(found), **found, "weights": encoder.hash, "run": machine()}
