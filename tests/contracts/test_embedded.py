@@ -21,7 +21,8 @@ from proxy3d.features.geometric.view_network import ViewNetwork
 from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import invert, project, transform
 from proxy3d.known_height import camera_height
-from proxy3d.pipeline import geometric_encoder
+from proxy3d.pipeline import Pipeline, geometric_encoder
+from proxy3d.presets import PRESETS
 from proxy3d.training.view_recipes import VIEW_RECIPES
 from proxy3d.values import Clip
 
@@ -178,3 +179,17 @@ def test_the_evaluation_measures_a_capture_and_shows_its_baselines(tmp_path, fil
         render_video_alone(result)
     assert found["depth_true_m"] == pytest.approx(float(seen.depth_m.median()), rel=0.1)
     assert video_alone.main(["--weights", str(file), "-o", str(tmp_path / "none.json")]) == 2
+
+
+@pytest.mark.weights
+def test_a_film_is_asked_with_nothing_but_what_ships(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip = synthetic_clip(seed=0, frames=12)[0]
+    video(clip, tmp_path)
+    asked = typed(capsys, 'ask walk.mp4 "How far is the table from the chair?" --json')
+    assert asked.status == 0, asked.err
+    assert json.loads(asked.out)["scale"] == "metric_predictor"
+    scene = Pipeline(PRESETS["laptop"]).encode(tmp_path / "walk.mp4")
+    assert scene.encoders["geometric"] == f"embedded sha256:{Embedded().hash[:16]}" and 0 < scene.scale.relative_sigma < 1
+    measured = Pipeline(PRESETS["laptop"]).encode_clip(clip)
+    assert measured.encoders["geometric"] == "sensor_depth sha256:none" and measured.scale.source == "sensor"
