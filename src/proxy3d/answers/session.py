@@ -86,7 +86,8 @@ class Session:
             return Answer(f"not seen: {', '.join(missing)}", seen=seen)
         boxes = self._boxes(fused, label=None)
         proxies = tuple(sorted({p for box in boxes for p in box.proxies}))
-        spread = number_range(fused, 0, text, self._fact("range", {})) if self.scene.scale.is_metric else None
+        scale = self.scene.scale
+        spread = number_range(fused, 0, text, self._fact("range", {}), sigma=scale.relative_sigma) if scale.is_metric else None
         return Answer(text, boxes, proxies, tuple(sorted({t for box in boxes for t in box.frames})), spread, seen)
 
     @torch.no_grad()
