@@ -19,7 +19,7 @@ from proxy3d.errors import BadInput
 from proxy3d.evaluation.headline_data import semantic_of
 from proxy3d.evaluation.proxy_forms import form_figures
 from proxy3d.evaluation.proxy_measures import Sensor, Sight, labelled, measure, sight
-from proxy3d.evaluation.proxy_tables import AUTO, OURS, TRUE_MASKS
+from proxy3d.evaluation.proxy_tables import AUTO, OURS, TRUE_MASKS, is_rival
 from proxy3d.evaluation.run import write_result
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.adaptive import proxies_needed
@@ -150,7 +150,7 @@ def all_rows(weights: Sequence[Weights], data: TrainingRooms, parts: Path) -> tu
                 found[row["label"], row["n"], sensor].append(row["rooms"])
     by_label = {rival.label: rival for one in (None, *weights) for rival in rivals(one)}
     rows = [
-        {"clusterer": by_label[label].name, "features": by_label[label].features, "n": n, **sensor.__dict__, **interval(seeds)}
+        {"clusterer": by_label[label].name, "features": by_label[label].features, "n": n, "seeds": len(seeds), **sensor.__dict__, **interval(seeds)}
         for (label, n, sensor), seeds in found.items()
     ]
     return rows, sorted(commits)
@@ -209,8 +209,8 @@ def summary(rows: Sequence[Mapping]) -> dict[str, float | str]:
     """The figures that other pages quote."""
 
     def at(n: int, key: str, mine: bool, noise: float = 0.0) -> tuple[float, str]:
-        chosen = [r for r in rows if r["n"] == n and r["noise"] == noise and r["missing"] == 0 and r["clusterer"] not in (TRUE_MASKS, AUTO)]
-        chosen = [r for r in chosen if ((r["clusterer"], r["features"]) == OURS) == mine]
+        chosen = [r for r in rows if r["n"] == n and r["noise"] == noise and r["missing"] == 0]
+        chosen = [r for r in chosen if ((r["clusterer"], r["features"]) == OURS if mine else is_rival(r))]
         return max((r[key]["mean"], f"{r['clusterer']}, {r['features']}") for r in chosen)
 
     adaptive = next(r for r in rows if r["clusterer"] == AUTO and r["n"] == 32 and r["noise"] == r["missing"] == 0)

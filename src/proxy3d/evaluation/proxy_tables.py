@@ -8,6 +8,7 @@ from proxy3d.errors import BadInput
 from proxy3d.evaluation.plots import curves
 
 OURS = ("soft_kmeans", "learned")
+ALSO_TRAINED = ("set_encoder", "learned")  # another candidate of ours, trained by stage 1 as well, so no rival
 AUTO = "soft_kmeans, as many as needed"  # its number of proxies is a ceiling
 TRUE_MASKS = "grouped_kmeans by true masks"  # what perfect masks would give the published method: an upper bound
 FIGURES = {"recall": "large objects", "small_recall": "small ones too", "purity": "purity", "box_iou": "box IoU", "steadiness": "steadiness"}
@@ -17,6 +18,11 @@ FORMS = {"file_bytes": "whole file, bytes", "tensor_bytes": "without its header"
 def label(row: Mapping) -> str:
     """ "soft_kmeans, learned features" """
     return f"{row['clusterer']}, {row['features']} features"
+
+
+def is_rival(row: Mapping) -> bool:
+    """Whether a row is neither ours nor an upper bound."""
+    return (row["clusterer"], row["features"]) not in (OURS, ALSO_TRAINED) and row["clusterer"] not in (AUTO, TRUE_MASKS)
 
 
 def render_proxies(result: Mapping) -> str:
@@ -31,6 +37,9 @@ def render_proxies(result: Mapping) -> str:
         parts = [_by_clusterer([r for r in clean if r["n"] == n], n) for n in (16, 32)]
         parts += [_by_sensor(rows), _as_needed(clean), _by_form(result["forms"])]
         seeds = f"{len(result['seeds'])} seeds of the encoder" if len(result["seeds"]) > 1 else "one seed of the encoder"
+        learned = {r["clusterer"]: r["seeds"] for r in clean if r["features"] == "learned"}
+        fewer = {name: count for name, count in learned.items() if count < len(result["seeds"])}
+        seeds += "".join(f" ({name}: {count})" for name, count in sorted(fewer.items()))
         about = f"In per cent, with 95 % intervals over {rooms} rooms and {seeds}; {result['run']['machine']}."
         if left_out := result["run"].get("left_out"):
             about += f" Left out, because a package was not installed: {', '.join(left_out)}."
@@ -53,7 +62,7 @@ def _by_sensor(rows: Sequence[Mapping]) -> str:
     lines = ["| depth | large objects at 16 | at 32 | small ones too at 32 | best rival at 32 |", "|---|---|---|---|---|"]
     for noise, missing in sensors:
         here = {(r["clusterer"], r["features"], r["n"]): r for r in rows if (r["noise"], r["missing"]) == (noise, missing)}
-        rivals = (r for key, r in here.items() if key[:2] != OURS and key[0] not in (AUTO, TRUE_MASKS) and key[2] == 32)
+        rivals = (r for key, r in here.items() if is_rival(r) and key[2] == 32)
         rival = max(rivals, key=lambda r: r["recall"]["mean"])
         name = f"{noise:.0%} noise" if noise else f"{missing:.0%} missing" if missing else "exact"
         ours = [here[(*OURS, 16)]["recall"], here[(*OURS, 32)]["recall"], here[(*OURS, 32)]["small_recall"]]
