@@ -193,3 +193,23 @@ def test_a_film_is_asked_with_nothing_but_what_ships(tmp_path, capsys, monkeypat
     assert scene.encoders["geometric"] == f"embedded sha256:{Embedded().hash[:16]}" and 0 < scene.scale.relative_sigma < 1
     measured = Pipeline(PRESETS["laptop"]).encode_clip(clip)
     assert measured.encoders["geometric"] == "sensor_depth sha256:none" and measured.scale.source == "sensor"
+
+
+def of_frames(frame):
+    count = len(frame)
+    return Clip(frame, torch.arange(count) / 10.0, tuple(f"{n:04d}" for n in range(count)))
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("film", ["still", "portrait", "one frame", "two hundred"])
+def test_an_odd_film_is_a_scene_with_guessed_metres(film, tmp_path):
+    """A camera that stands still gives no parallax, and one picture no second view: less to go by, and still each proxy says how sure it is."""
+    frame = synthetic_clip(seed=0, frames=12)[0].frame
+    frames = {"still": frame[:1].repeat(12, 1, 1, 1), "portrait": frame.transpose(2, 3), "one frame": frame[:1]}
+    frames["two hundred"] = frame.repeat(17, 1, 1, 1)
+    video(of_frames(frames[film]), tmp_path)
+    scene = Pipeline(PRESETS["laptop"]).encode(tmp_path / "walk.mp4")
+    assert scene.scale.source == "metric_predictor" and NOTE in scene.provenance["notes"] and len(scene.proxies) == 32
+    assert bool(torch.isfinite(scene.proxies.xyz_world_m).all()) and bool((scene.proxies.sigma_m > 0).all())
+    if film == "still":  # cameras that see the same stand at the same place
+        assert float((scene.world_from_camera[:, :3, 3] - scene.world_from_camera[0, :3, 3]).norm(dim=-1).max()) < 0.3
