@@ -11,10 +11,17 @@ from proxy3d.errors import BadInput
 from proxy3d.features.grid import grid_for
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.presets import Preset
+from proxy3d.training.paper import PAPER_RECIPES, SAMPLES
+from proxy3d.training.sequence import SYMBOLS
 from proxy3d.weights import load_weights
 
 FLOAT, WHOLE, HALF = 4, 8, 2  # bytes of float32, int64, float16
 OPERATIONS_PER_S = {"two processor cores": 1.5e11, "a large GPU": 1e14}  # of products in float32 and in bfloat16: round figures, for estimates
+
+
+OBJECTS, WORDS = 20, 40  # true objects of a room, and words of a question with its answer, on average: round figures too
+FROZEN, MOVED = 4, 6  # operations for each parameter and token of a training step: one that stays passes gradients on, one that moves has its own
+ADAMW = 4  # values held for each parameter that moves: itself, its gradient, and two means of gradients
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ def plan(preset: Preset, *, width_px: int = 640, height_px: int = 480) -> list[S
         StagePlan("proxies", f"{proxies} x {out}", proxies * (FLOAT * (out + 8 + frames) + WHOLE), viewer + proxies),
         StagePlan("features in a scene file, float16", f"{proxies} x {out}", HALF * proxies * out),
         *language_plan(sizes_of(preset), proxies),
+        *training_plan(sizes_of(preset), proxies),
     ]
 
 
@@ -87,14 +95,38 @@ def language_plan(sizes: LanguageSizes | None, tokens: int) -> list[StagePlan]:
     ]
 
 
+def training_plan(sizes: LanguageSizes | None, proxies: int) -> list[StagePlan]:
+    """What the stages of `proxy3d train paper` hold and cost: published samples, those about a room behind one scene; activations come on top."""
+    if sizes is None:
+        return []
+    found, together = [], PAPER_RECIPES["paper"].questions
+    for one in PAPER_RECIPES["paper"].stages:
+        name, whole = one.stage.name, one.stage.trains == ("",)
+        scene = OBJECTS if one.shows == SYMBOLS else proxies
+        tokens = SAMPLES[name] * (scene / together + WORDS)
+        held = FLOAT * sizes.parameters * (ADAMW if whole else 1)
+        operations = (MOVED if whole else FROZEN) * sizes.in_layers * tokens
+        found.append(StagePlan(f"train {name}", f"{SAMPLES[name]:,} samples", held, round(tokens), sizes.parameters if whole else None, operations))
+    return found
+
+
 def plan_lines(stages: list[dict]) -> list[str]:
     """The same for people."""
     lines = []
     for row in stages:
-        more = [f"{row['tokens']} tokens"] if row["tokens"] is not None else []
+        more = [f"{row['tokens']:,} tokens"] if row["tokens"] is not None else []
         more += [f"{row['parameters'] / 1e9:.2f} billion parameters"] if row["parameters"] else []
         if row["operations"]:
-            times = ", ".join(f"{row['operations'] / speed:.2g} s on {what}" for what, speed in OPERATIONS_PER_S.items())
-            more.append(f"about {row['operations'] / 1e12:.2g} TFLOP: estimated {times}")
+            times = ", ".join(f"{duration(row['operations'] / speed)} on {what}" for what, speed in OPERATIONS_PER_S.items())
+            work = row["operations"] / 1e12
+            more.append(f"about {f'{work:.2g}' if work < 100 else f'{work:,.0f}'} TFLOP: estimated {times}")
         lines.append(f"  {row['stage']:34} {row['shape']:22} {row['bytes'] / 1e6:10.3f} MB{''.join('  ' + what for what in more)}")
     return lines
+
+
+def duration(seconds: float) -> str:
+    """Two digits and the largest unit of which there is at least one."""
+    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.2g} {unit}"
+    return f"{seconds:.2g} s"

@@ -156,8 +156,14 @@ def test_the_plan_of_the_paper_is_that_of_method_md():
     assert stages["language model, float32"].parameters == 28 * layer + 2 * 152064 * 3584 + 3584 == 7_615_616_512  # as its page says
     assert stages["its memory of the scene"].operations == 2 * 28 * layer * 700
     assert stages["its memory of the scene"].bytes == 2 * 28 * 700 * 4 * 128 * 4  # keys and values, 4 groups of 128, float32
-    people = plan_lines([asdict(stage) for stage in stages.values()])
-    assert "7.62 billion parameters" in people[-2] and "about 9.1 TFLOP: estimated 61 s on two processor cores" in people[-1]
+    trained = stages["train proxies"]  # everything moves: weight, gradient and two means of AdamW, in float32
+    assert (trained.bytes, trained.parameters, trained.tokens) == (16 * 7_615_616_512, 7_615_616_512, round(318_000 * (700 / 16 + 40)))
+    assert trained.operations == 6 * 28 * layer * 318_000 * (700 / 16 + 40)
+    first = stages["train names"]
+    assert (first.bytes, first.parameters) == (4 * 7_615_616_512, None) and first.operations == 4 * 28 * layer * 30_000 * (20 / 16 + 40)
+    people = "\n".join(plan_lines([asdict(stage) for stage in stages.values()]))
+    assert "7.62 billion parameters" in people and "about 9.1 TFLOP: estimated 61 s on two processor cores" in people
+    assert "train proxies" in people and "estimated 80 days on two processor cores, 2.9 hours on a large GPU" in people
 
 
 def test_a_width_that_only_weights_know_is_one_line():
