@@ -10,6 +10,8 @@ from proxy3d.errors import BadInput
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms import make, render
 
+pytestmark = pytest.mark.slow  # rendering takes seconds; layout, truth and corruptions of rooms are tested without it
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -37,7 +39,6 @@ def test_a_clip_folder_holds_what_room_load_promises(made):
     assert len(room.textures) == 2 and all(t.model.startswith("parametric/") for t in room.objects)
 
 
-@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_dataset(made):
     description = json.loads((made / "dataset.json").read_text())
     assert {k: description[k] for k in ("split", "seed", "bank", "count")} == {"split": "val", "seed": 3, "bank": "parametric", "count": 2}
@@ -55,7 +56,6 @@ def test_a_stopped_run_goes_on_to_the_same_dataset(made):
     assert not [p for p in made.iterdir() if p.name.startswith(".") or p.suffix == ".tmp"]
 
 
-@pytest.mark.slow
 def test_rooms_of_another_seed_or_foreign_files_are_not_mixed(made, tmp_path):
     with pytest.raises(BadInput, match=r"holds other rooms \(seed 3 instead of 4\); name another folder"):
         make.make_rooms(made, "val", 2, seed=4, workers=1, progress=False)

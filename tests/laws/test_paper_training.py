@@ -94,7 +94,8 @@ def test_the_last_stage_asks_for_names_of_what_there_is_and_none_where_nothing_f
             assert int(lesson.made_of[token].argmax()) in record.targets
 
 
-@pytest.mark.parametrize("number", [pytest.param(0, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 3])
 def test_a_stopped_stage_is_the_same_stage_and_moves_what_it_says(asked, folder, tmp_path, number):
     whole, first, second = (objective_of(asked, folder, number) for _ in range(3))
     before = {name: value.clone() for name, value in whole.reader.state_dict().items()}
@@ -109,11 +110,13 @@ def test_a_stopped_stage_is_the_same_stage_and_moves_what_it_says(asked, folder,
     assert ("projection.weight" in moved) == (number == 3), "true objects are said in the model's own words"
 
 
+@pytest.mark.slow
 def test_bfloat16_is_the_same_loss_but_for_rounding(asked, folder):
     exact, rounded = (objective_of(asked, folder, 3, bf16=bf16).loss(0)[0] for bf16 in (False, True))
     assert float(rounded.detach()) == pytest.approx(float(exact.detach()), rel=0.03) and not torch.equal(exact, rounded)
 
 
+@pytest.mark.slow
 def test_training_learns_what_answers_look_like_and_reaches_names_both_ways(asked, folder, tmp_path):
     objective = objective_of(asked, folder, 2, whole=True)
     objective.reader.settings = replace(objective.reader.settings, whole=True)

@@ -148,6 +148,7 @@ def test_words_are_whole_digits_are_single_and_rare_words_are_unknown():
     assert common_words(["twice twice once"], at_least=2) == ("twice",)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_is_the_same_training_and_learns(study, looked, tmp_path):
     folder, data, weights = study
     room, patches, _, records = looked

@@ -44,7 +44,7 @@ class SensorDepth:
         if missing:
             raise BadInput(
                 f"this capture has no {' and no '.join(missing)}: 3D positions need depth, poses and intrinsics; "
-                "leave --geometric out to have depth and cameras guessed from pictures alone"
+                "give an RGB-D capture, or leave --geometric out to have depth and cameras guessed from pictures alone"
             )
         # Rays go through the very pixels that were measured: rays through the patch's own lattice would be half a pixel off.
         rows, columns = sampled_pixels(clip.depth_m.shape[1:], grid, self.per_side(grid))
