@@ -10,10 +10,13 @@ import torch
 from capture_writers import video
 from cli_world import typed, untrained_weights
 
+from cast_rooms import cast_data_set
 from proxy3d import scene_file
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.errors import BadInput
 from proxy3d.evaluation import video_alone
+from proxy3d.evaluation.benchmarks.spacespan import evaluate_rooms
+from proxy3d.evaluation.metrics.answers import right
 from proxy3d.evaluation.video_tables import render_video_alone
 from proxy3d.features.geometric import embedded
 from proxy3d.features.geometric.embedded import NOTE, Embedded, save_views
@@ -213,3 +216,14 @@ def test_an_odd_film_is_a_scene_with_guessed_metres(film, tmp_path):
     assert bool(torch.isfinite(scene.proxies.xyz_world_m).all()) and bool((scene.proxies.sigma_m > 0).all())
     if film == "still":  # cameras that see the same stand at the same place
         assert float((scene.world_from_camera[:, :3, 3] - scene.world_from_camera[0, :3, 3]).norm(dim=-1).max()) < 0.3
+
+
+@pytest.mark.weights
+def test_answers_with_guessed_geometry_stand_beside_those_with_a_sensor(tmp_path):
+    cast_data_set(tmp_path, {"train": 1, "val": 1, "test": 1})
+    found = video_alone.answers_by_geometry(tmp_path / "test", Embedded(), None)
+    rows = evaluate_rooms(Pipeline(PRESETS["laptop"]), tmp_path, "test")
+    worded = [row for row in rows if row.record.answer_type not in ("boxes", "caption")]
+    judged = [right(r.text, r.record.answer, r.record.answer_type) for r in worded if r.record.family != "statement"]
+    assert found["rooms"] == 1 and found["questions"] == len(worded) > len(judged) > 0
+    assert found["vqa"]["sensor"] == pytest.approx(sum(judged) / len(judged)) and 0 <= found["vqa"]["predicted"] <= 1

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from proxy3d.clips import open_capture
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.benchmarks.spacespan import Row, evaluate_rooms, scores
+from proxy3d.evaluation.benchmarks.spacespan import evaluate_rooms, scores
 from proxy3d.evaluation.metrics.answers import right
 from proxy3d.evaluation.metrics.camera_pairs import pair_errors_deg
 from proxy3d.evaluation.metrics.depth import absolute_relative, median_aligned, within_ratio
@@ -120,27 +120,23 @@ def summary(clips: Sequence[dict]) -> dict:
 
 
 def answers_by_geometry(rooms: Path, encoder: Embedded, limit: int | None) -> dict[str, dict[str, float]]:
-    """The shipped reader on the same clips, seen with the depth of a sensor and with guessed geometry; the floor is the same in both."""
+    """The shipped reader on the same clips, seen with the depth of a sensor and with guessed geometry."""
     found = {}
     guessed = "embedded" if encoder.weights is None else f"embedded:{encoder.weights}"
     for way, named in (("sensor", "sensor_depth"), ("predicted", guessed)):
         pipeline = Pipeline(changed(PRESETS["laptop"], geometric=named))
         rows = evaluate_rooms(pipeline, rooms.parent, rooms.name, limit=limit)
-        right = {row.record.question_id: right_answer(row) for row in rows if row.record.answer_type not in ("boxes", "caption")}
-        judged = {row.record.question_id for row in rows if row.record.family == STATEMENTS}
+        worded = [row for row in rows if row.record.answer_type not in ("boxes", "caption")]
+        verdicts = [(row.record.family == STATEMENTS, float(right(row.text, row.record.answer, row.record.answer_type))) for row in worded]
         found[way] = {
-            "vqa": mean([value for key, value in right.items() if key not in judged]),
+            "vqa": mean([value for is_statement, value in verdicts if not is_statement]),
             "ref_acc_025": scores(rows, [])["summary"]["acc_at_025"],
-            "nlvr": mean([value for key, value in right.items() if key in judged]),
+            "nlvr": mean([value for is_statement, value in verdicts if is_statement]),
         }
     return {figure: {way: found[way][figure] for way in found} for figure in ("vqa", "ref_acc_025", "nlvr")} | {
-        "questions": len(right),
+        "questions": len(verdicts),
         "rooms": len({row.record.room_id for row in rows}),
     }
-
-
-def right_answer(row: Row) -> float:
-    return float(right(row.text, row.record.answer, row.record.answer_type))
 
 
 def mean(values: Sequence[float]) -> float:
