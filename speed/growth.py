@@ -59,7 +59,7 @@ def of_frames(bench: Bench, clip: Clip, rounds: int) -> dict:
     grid, host = grid_for(clip.frame.shape[3], clip.frame.shape[2]), bench.host
 
     def points(way: str = "proxies") -> object:
-        return lift(clip, pipeline.semantic(clip, grid), pipeline.geometric(clip, bench.grid_of_points(grid, way)), torch.eye(4))[0]
+        return lift(clip, pipeline.semantic(clip, grid), pipeline.geometric(clip)(clip, bench.grid_of_points(grid, way)), torch.eye(4))[0]
 
     seen = points()
     learned = bench.weights.encoder.encode(seen, torch.eye(4))

@@ -83,7 +83,7 @@ class Bench:
         with clock.stage(way, "semantic"):
             semantics = self.pipeline.semantic(clip, grid)
         with clock.stage(way, "geometric"):
-            geometry = self.pipeline.geometric(clip, self.grid_of_points(grid, way))
+            geometry = self.pipeline.geometric(clip)(clip, self.grid_of_points(grid, way))
             points, _ = lift(clip, semantics, geometry, torch.eye(4))
         return clip, points
 
