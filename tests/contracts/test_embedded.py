@@ -225,5 +225,5 @@ def test_answers_with_guessed_geometry_stand_beside_those_with_a_sensor(tmp_path
     rows = evaluate_rooms(Pipeline(PRESETS["laptop"]), tmp_path, "test")
     worded = [row for row in rows if row.record.answer_type not in ("boxes", "caption")]
     judged = [right(r.text, r.record.answer, r.record.answer_type) for r in worded if r.record.family != "statement"]
-    assert found["rooms"] == 1 and found["questions"] == len(worded) > len(judged) > 0
+    assert found["rooms"] == 1 and found["questions"] == len(worded) >= len(judged) > 0
     assert found["vqa"]["sensor"] == pytest.approx(sum(judged) / len(judged)) and 0 <= found["vqa"]["predicted"] <= 1
