@@ -95,6 +95,7 @@ class SceneFlags:
         int | str | None, Parameter(converter=number_or_auto, help="how many proxies, exactly; or auto:CEILING, as many as needed")
     ] = None
     frames: Annotated[int | None, Parameter(converter=whole, help="how many frames are looked at, spread over the view")] = None
+    patches: Annotated[int | None, Parameter(converter=whole, help="about how many patches of a frame are looked at")] = None
     semantic: Semantic = None
     geometric: Annotated[
         str | None, Parameter(help=f"where a patch is: sensor_depth, and embedded where there is none; or tiny; or guessed: {GEOMETRIC_NAMES}")

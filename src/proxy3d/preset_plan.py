@@ -66,7 +66,7 @@ def plan(preset: Preset, *, width_px: int = 640, height_px: int = 480) -> list[S
     learned = load_weights(preset.weights).facts["encoder"] if preset.weights else {}
     viewer = preset.language_model.partition(":")[0] not in PUBLISHED  # a token of its own
     frames, d, detail = preset.frames, feature_width(preset), learned.get("detail_dim", 0)
-    grid = grid_for(width_px, height_px)
+    grid = grid_for(width_px, height_px, preset.patches)
     fine = grid.finer if detail else grid
     patches, points = (frames * g.h * g.w for g in (grid, fine))
     label = WHOLE * (preset.masks != "none")

@@ -16,6 +16,7 @@ class Preset:
     frames: int = 8  # [B] 4 to 8
     proxies: int = 32  # [B]; with `adaptive` the most there may be
     adaptive: bool = False  # [B, future work] as many proxies as the clip needs
+    patches: int | None = None  # of a frame; None = about 196, 12 x 16 of a 4:3 picture, what the shipped weights were trained on [I]
     semantic: str = "efficientnet_lite0"  # [I] stands in for the brief's CLIP: weights that a package carries
     geometric: str | None = None  # None = sensor_depth where the capture has depth and cameras [I], else embedded, from pictures alone [I]
     masks: str = "none"  # [P] SAM 2; [I] none, because no package carries its weights; "sam2:FOLDER" or "sam2:NAME_ON_THE_HUB"
@@ -32,6 +33,7 @@ AUTO_CEILING = 64  # when nobody names one
 PAPER = Preset(
     frames=32,
     proxies=450,
+    patches=336,  # 16 x 21
     semantic="qwen_vl",
     geometric="vggt",
     masks="sam2",
@@ -45,7 +47,7 @@ PRESETS = {
     "brief_16": Preset(frames=4, proxies=16),  # [B] "16 keep more than 90 % of peak"
     "tiny": Preset(frames=4, proxies=16, semantic="tiny", weights=None, language_model="tiny"),
     "paper_450": PAPER,
-    "paper_700": replace(PAPER, proxies=700),
+    "paper_700": replace(PAPER, proxies=700, patches=1344),  # 32 x 42
     "modern": replace(PAPER, geometric="mapanything", language_model="qwen3_vl"),  # positions in metres, and newer weights
 }
 
@@ -58,11 +60,11 @@ ORIGIN = {
 }
 _LAPTOP = {
     **dict.fromkeys(("frames", "proxies", "adaptive", "clusterer"), "B"),
-    **dict.fromkeys(("semantic", "geometric", "masks", "weights", "language_model"), "I"),
+    **dict.fromkeys(("patches", "semantic", "geometric", "masks", "weights", "language_model"), "I"),
 }
 _PAPER = {
     **dict.fromkeys(("frames", "proxies", "semantic", "geometric", "language_model"), "P"),
-    **dict.fromkeys(("adaptive", "masks", "clusterer"), "N"),
+    **dict.fromkeys(("adaptive", "patches", "masks", "clusterer"), "N"),
     "weights": "I",
 }
 ORIGINS: dict[str, dict[str, str]] = {  # of every field of every preset
@@ -104,9 +106,9 @@ def checked(chosen: Preset) -> Preset:
     Raises:
         BadInput: too few or too many.
     """
-    for field, least, most in (("frames", 1, 64), ("proxies", 1, 1024)):
+    for field, least, most in (("frames", 1, 64), ("proxies", 1, 1024), ("patches", 4, 4096)):
         value = getattr(chosen, field)
-        if not least <= value <= most:
+        if value is not None and not least <= value <= most:
             raise BadInput(f"--{field} {value}: expected a number from {least} to {most}")
     return chosen
 
@@ -127,7 +129,8 @@ def of_published(facts: object, where: str) -> Preset:
     Raises:
         BadInput: fields that no preset has, or of another kind.
     """
-    kinds = {f.name: type(f.default) for f in fields(Preset)} | dict.fromkeys(("clusterer", "geometric", "weights"), str | None)
+    kinds = {f.name: type(f.default) for f in fields(Preset)} | {"patches": int | None}
+    kinds |= dict.fromkeys(("clusterer", "geometric", "weights"), str | None)
 
     def fits(field: str, value: object) -> bool:
         if field in ROLES and isinstance(value, str) and ":" in value:

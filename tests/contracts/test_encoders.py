@@ -16,6 +16,7 @@ from proxy3d.errors import BadInput
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.grid import Grid, grid_for
 from proxy3d.features.semantic import SEMANTIC
+from proxy3d.presets import PRESETS
 from proxy3d.values import Clip, Scale
 
 GRID = Grid(6, 8)
@@ -160,6 +161,12 @@ def test_without_its_packages_an_encoder_can_be_imported_and_names_the_command(n
 @pytest.mark.parametrize("size, grid", [((640, 480), Grid(12, 16)), ((480, 640), Grid(16, 12)), ((500, 500), Grid(14, 14)), ((96, 72), Grid(12, 16))])
 def test_grids_by_hand(size, grid):
     assert grid_for(*size) == grid
+
+
+@pytest.mark.parametrize("size, patches, grid", [((640, 480), 336, Grid(16, 21)), ((1296, 968), 1344, Grid(32, 42)), ((480, 640), 336, Grid(21, 16))])
+def test_the_paper_s_grids(size, patches, grid):
+    assert grid_for(*size, patches) == grid and grid.h * grid.w == patches
+    assert {PRESETS["paper_450"].patches, PRESETS["paper_700"].patches} == {336, 1344}
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (1296, 968), (320, 240), (4000, 500), (64, 3000), (7, 5)])

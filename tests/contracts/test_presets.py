@@ -130,7 +130,7 @@ def held(value):
     return sum(t.nbytes for t in vars(value).values() if isinstance(t, torch.Tensor))
 
 
-@pytest.mark.parametrize("changes", [{}, {"weights": True}, {"masks": "tiny", "proxies": 9}, {"frames": 3, "proxies": 1000, "clusterer": "uniform"}])
+@pytest.mark.parametrize("changes", [{}, {"weights": True}, {"masks": "tiny", "proxies": 9}, {"frames": 3, "proxies": 1000, "patches": 35, "clusterer": "uniform"}])
 def test_what_is_planned_is_what_is_held(changes, tmp_path, monkeypatch):
     changes = {**changes, "weights": str(untrained_weights(tmp_path / "w.safetensors", 0, reader=False))} if "weights" in changes else changes
     pipeline, seen = Pipeline(preset("tiny", geometric="tiny", **changes)), {}
@@ -151,7 +151,7 @@ def test_what_is_planned_is_what_is_held(changes, tmp_path, monkeypatch):
 def test_the_plan_of_the_paper_is_that_of_method_md():
     stages = {stage.stage: stage for stage in plan(PRESETS["paper_700"])}
     assert stages["features in a scene file, float16"].bytes == 700 * 3584 * 2  # 5.0 MB
-    assert (stages["points"].tokens, stages["proxies"].tokens) == (32 * 12 * 16, 700)
+    assert (stages["points"].tokens, stages["proxies"].tokens) == (43_008, 700)  # method.md 3.1
     layer = 3584 * 3584 * 2 + 3584 * 512 * 2 + 3584 + 512 * 2 + 3 * 3584 * 18944 + 2 * 3584
     assert stages["language model, float32"].parameters == 28 * layer + 2 * 152064 * 3584 + 3584 == 7_615_616_512  # as its page says
     assert stages["its memory of the scene"].operations == 2 * 28 * layer * 700

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 PATCH_PX = 16
-STEP_PX = 32  # side lengths are multiples of this, so that encoders with stride 32 fit too
+STEP_PX = 32  # side lengths are multiples of this where nobody says how many patches, so that encoders with stride 32 fit too
+SIDE_PX = 224  # of a square picture, where nobody says
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ class Grid:
         return Grid(self.h * 2, self.w * 2, self.patch_px // 2)
 
 
-def grid_for(width_px: int, height_px: int, *, side_px: int = 224) -> Grid:
-    """The grid whose area is nearest to side_px squared among those that keep the aspect ratio best.
+def grid_for(width_px: int, height_px: int, patches: int | None = None) -> Grid:
+    """The grid of about so many patches that keeps a picture's aspect ratio best; without a number, as many as SIDE_PX squared has.
 
-    A 640 x 480 picture becomes 12 x 16 patches (256 x 192 px), a square one 14 x 14 (224 px).
+    A 640 x 480 picture becomes 12 x 16 patches (256 x 192 px), a square one 14 x 14 (224 px). With 336 patches it is the 16 x 21 of the
+    paper, and with 1,344 its 32 x 42 (method.md 3.1).
     """
-    scale = side_px / math.sqrt(width_px * height_px)
-    steps = [max(2, round(length * scale / STEP_PX)) for length in (height_px, width_px)]
-    per_step = STEP_PX // PATCH_PX
-    return Grid(steps[0] * per_step, steps[1] * per_step)
+    per_step = STEP_PX // PATCH_PX if patches is None else 1
+    side = SIDE_PX / PATCH_PX if patches is None else math.sqrt(patches)
+    scale = side / per_step / math.sqrt(width_px * height_px)
+    h, w = (max(2, round(length * scale)) * per_step for length in (height_px, width_px))
+    return Grid(h, w)

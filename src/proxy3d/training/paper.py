@@ -62,6 +62,7 @@ class PaperRecipe:
     semantic: str = "qwen_vl"
     language_model: str = "qwen2_5_vl"
     proxies: int = 450
+    patches: int | None = 336  # of a frame: 16 x 21
     questions: int = 16  # about the one room of a micro-step
     whole: bool = True  # the language model's words and layers move in the last stage [P]
     rank: int = 0  # else low-rank additions to its layers
@@ -73,7 +74,7 @@ PAPER_RECIPES = {
     "paper": PaperRecipe(),
     "paper_low_rank": PaperRecipe(whole=False, rank=16, stages=paper_stages(1e-4, 1e-4, lambda name: SAMPLES[name] // BATCH)),
     "paper_tiny": PaperRecipe(
-        semantic="tiny", proxies=24, questions=4, whole=False, rank=2, bf16=False, stages=paper_stages(1e-2, 1e-3, lambda name: 3)
+        semantic="tiny", proxies=24, patches=None, questions=4, whole=False, rank=2, bf16=False, stages=paper_stages(1e-2, 1e-3, lambda name: 3)
     ),
 }
 
@@ -165,12 +166,13 @@ def asked_rooms(
             by_room[record.room_id].append(record)
     loaded = [Room.load(folder) for folder in folders]
     categories, everyone = category_words(loaded), processes()
+    seen_by += f"-{recipe.patches}" if recipe.patches else ""
     looks, made = Looks(out / "looks" / seen_by), (Grouping(GROUPED, str(recipe.proxies)), Grouping(OBJECTS))
     found = []
     with everyone.first_goes_first():
         for number, (room, folder) in enumerate(zip(loaded, folders, strict=True), 1):
             if not all(looks.file(room.room_id, grouping).exists() for grouping in made):
-                patches = cached_patches(folder, rooms / ".patches" / seen_by, lambda clip, grid: Semantics(eyes(clip, grid).feature))
+                patches = cached_patches(folder, rooms / ".patches" / seen_by, lambda clip, grid: Semantics(eyes(clip, grid).feature), recipe.patches)
                 lessons = look(room, patches, recipe.proxies, categories), objects_of(room, patches, categories)
                 for grouping, lesson in zip(made, lessons, strict=True):
                     save_tensors(looks.file(room.room_id, grouping), packed_lesson(lesson), {"grouping": grouping.name})

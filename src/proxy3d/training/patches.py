@@ -53,15 +53,17 @@ def patch_instances(instance: Int[Tensor, "T H W"], depth_m: Float[Tensor, "T H 
     return votes.sum(-2).argmax(-1)
 
 
-def patches_of_room(folder: Path, semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
+def patches_of_room(folder: Path, semantic: Callable[[Clip, Grid], Semantics], patches: int | None = None) -> RoomPatches:
     """Look at one rendered room with the frozen encoders, in the very steps that `pipeline.encode` takes."""
     _, clip, instance = load_clip(folder)
-    return patches_of_clip(clip, instance, semantic)
+    return patches_of_clip(clip, instance, semantic, patches)
 
 
-def patches_of_clip(clip: Clip, instance: Int[Tensor, "T H W"], semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
-    """The same for a clip with depth and cameras in a world that is metric and upright already."""
-    grid = grid_for(clip.frame.shape[3], clip.frame.shape[2])
+def patches_of_clip(
+    clip: Clip, instance: Int[Tensor, "T H W"], semantic: Callable[[Clip, Grid], Semantics], patches: int | None = None
+) -> RoomPatches:
+    """The same for a clip with depth and cameras in a world that is metric and upright already; `patches` as in `grid_for`."""
+    grid = grid_for(clip.frame.shape[3], clip.frame.shape[2], patches)
     semantics, encoder = semantic(clip, grid), SensorDepth()
     grid = grid if semantics.detail is None else grid.finer
     geometry = encoder(clip, grid)
@@ -84,13 +86,13 @@ def patches_of_clip(clip: Clip, instance: Int[Tensor, "T H W"], semantic: Callab
     )
 
 
-def cached_patches(folder: Path, cache: Path, semantic: Callable[[Clip, Grid], Semantics]) -> RoomPatches:
+def cached_patches(folder: Path, cache: Path, semantic: Callable[[Clip, Grid], Semantics], patches: int | None = None) -> RoomPatches:
     """`patches_of_room`, remembered in `cache` as one safetensors file per room (about 2 MB)."""
     file = Path(cache) / f"{Path(folder).name}.safetensors"
     if not file.exists():
-        patches = patches_of_room(folder, semantic)
+        looked_at = patches_of_room(folder, semantic, patches)
         file.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(file)
-        save_file({f.name: getattr(patches, f.name).contiguous() for f in fields(patches)}, part)
+        save_file({f.name: getattr(looked_at, f.name).contiguous() for f in fields(looked_at)}, part)
         part.replace(file)
     return RoomPatches(**load_file(file))
