@@ -7,14 +7,16 @@
 #
 # What it takes as it stands: 7.6 billion weights in float32 are 30 GB, and moving all of them takes four times that. The last stage, 318,000
 # samples in rooms of 16, is about 8e17 operations: some two months of two processor cores (an estimate), hours of a few GPUs. So lines 2 and
-# 3 want GPUs, and proxy3d trains and answers on processors alone so far. RECIPE=paper_low_rank moves 0.5 % of the weights and needs a
-# third of the memory; any causal model of transformers may stand in: MODEL=causal:FOLDER SEMANTIC=siglip2:FOLDER. With tiny members it is
-# a minute, and a test types that:
+# 3 want GPUs: PROXY3D_DEVICE=cuda before the line, and for eight that hold an eighth of the reader each
+# TRAIN="accelerate launch --config_file runs/fsdp.yaml -m proxy3d" (docs/weights.md says what of this has been run). RECIPE=paper_low_rank
+# moves 0.5 % of the weights and needs a third of the memory; any causal model of transformers may stand in: MODEL=causal:FOLDER
+# SEMANTIC=siglip2:FOLDER. With tiny members it is a minute, and a test types that:
 #
 #   RECIPE=paper_tiny MODEL=qwen2_5_vl:TINY SEMANTIC=tiny MASKS=tiny PROXIES=24 ACCUMULATE=1 TRAIN_ROOMS=2 LIMIT=1 bash runs/paper.sh
 set -euo pipefail
 
 PROXY3D=${PROXY3D:-proxy3d}
+TRAIN=${TRAIN:-$PROXY3D}                 # what starts the training of line 2
 ROOMS=${ROOMS:-data/rooms}               # 1,000 training rooms take about half an hour of two cores; needs no GPU
 TRAIN_ROOMS=${TRAIN_ROOMS:-1000}
 OUT=${OUT:-runs/out/paper}
@@ -30,8 +32,8 @@ LIMIT=${LIMIT:-120}                      # test rooms
 [ -d "$ROOMS/train" ] || $PROXY3D data make -o "$ROOMS" --train "$TRAIN_ROOMS"
 
 # 2. Four stages: what a name stands for, where it is, how two lie to each other (true objects in place of proxies); then everything, on
-#    proxies, with the language model itself. For several processes: torchrun --nproc_per_node 8 -m proxy3d train ...
-$PROXY3D train "$RECIPE" --rooms "$ROOMS" -o "$OUT" --semantic "$SEMANTIC" --language-model "$MODEL" --accumulate "$ACCUMULATE"
+#    proxies, with the language model itself.
+$TRAIN train "$RECIPE" --rooms "$ROOMS" -o "$OUT" --semantic "$SEMANTIC" --language-model "$MODEL" --accumulate "$ACCUMULATE"
 
 # 3. The score, through encode and ask as users have them; positions come from depth, because rendered rooms have it.
 $PROXY3D evaluate spacespan --rooms "$ROOMS" --preset paper_450 --proxies "$PROXIES" --semantic "$SEMANTIC" --geometric sensor_depth \

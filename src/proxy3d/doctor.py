@@ -42,6 +42,7 @@ OPTIONAL = {
 
 def doctor() -> dict:
     """`{"ok": bool, "checks": [{"what", "found", "detail"}]}`; ok when everything that answering needs is there."""
+    from proxy3d.device import computing_device
     from proxy3d.errors import BadInput
     from proxy3d.weights import load_weights
 
@@ -53,6 +54,11 @@ def doctor() -> dict:
         found = importlib.util.find_spec(module) is not None
         checks.append({"what": purpose, "found": found, "detail": module if found else INSTALL[module]})
     checks += own_weights()
+    try:
+        device, there = str(computing_device()), True
+    except BadInput as error:
+        device, there = str(error), False
+    checks.append({"what": "published models compute on", "found": there, "detail": device})
     try:
         weights = load_weights()
         detail = f"{weights.name}, sha256 {weights.hash[:16]}"

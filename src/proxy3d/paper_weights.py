@@ -13,6 +13,7 @@ from proxy3d.answers.language_models.causal import CausalHost
 from proxy3d.answers.paper import PaperReader, PaperSettings
 from proxy3d.errors import BadInput
 from proxy3d.tensor_file import save_tensors
+from proxy3d.training.processes import whole
 from proxy3d.values import Scene
 
 PART = "paper"
@@ -70,7 +71,15 @@ class PaperWeights:
         return BadInput(f"the weights {self.name} belong to another version ({why}); train them again with `proxy3d train paper`")
 
 
-def save_paper(path: Path, reader: PaperReader, facts: dict) -> None:
-    """Write what was learned in float16: without the language model, or with its words and layers where they have moved."""
-    tensors = {name: value.detach().half().contiguous() for name, value in reader.learned().items()}
-    save_tensors(path, tensors, {**facts, PART: asdict(reader.settings)})
+def save_paper(path: Path, reader: PaperReader, facts: dict, *, writes: bool = True) -> None:
+    """Write what was learned in float16: without the language model, or with its words and layers where they have moved.
+
+    `writes` as in `training.checkpoint.save_checkpoint`.
+    """
+    tensors = {}
+    for name, parameter in reader.learned().items():
+        value = whole(parameter.detach())
+        if writes:
+            tensors[name] = value.half().cpu().contiguous()
+    if writes:
+        save_tensors(path, tensors, {**facts, PART: asdict(reader.settings)})

@@ -130,7 +130,9 @@ def held(value):
     return sum(t.nbytes for t in vars(value).values() if isinstance(t, torch.Tensor))
 
 
-@pytest.mark.parametrize("changes", [{}, {"weights": True}, {"masks": "tiny", "proxies": 9}, {"frames": 3, "proxies": 1000, "patches": 35, "clusterer": "uniform"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"weights": True}, {"masks": "tiny", "proxies": 9}, {"frames": 3, "proxies": 1000, "clusterer": "uniform"}, {"patches": 35}]
+)
 def test_what_is_planned_is_what_is_held(changes, tmp_path, monkeypatch):
     changes = {**changes, "weights": str(untrained_weights(tmp_path / "w.safetensors", 0, reader=False))} if "weights" in changes else changes
     pipeline, seen = Pipeline(preset("tiny", geometric="tiny", **changes)), {}

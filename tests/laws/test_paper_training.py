@@ -26,6 +26,7 @@ from proxy3d.tokens.identity import NAMES, identities
 from proxy3d.training.loop import run_stage
 from proxy3d.training.made_questions import FITS, KINDS
 from proxy3d.training.paper import BATCH, OURS, PAPER_RECIPES, SAMPLES, PaperObjective, asked_rooms
+from proxy3d.training.processes import processes
 from proxy3d.training.recipes import train, train_blind
 from proxy3d.verbs import DEMO_ROOM
 from proxy3d.weights import load_learned
@@ -161,15 +162,17 @@ def test_a_recipe_ends_in_a_file_that_a_reader_can_be_built_from(rooms, folder, 
 def one_of_two(rooms: str, folder: str, out: str) -> None:
     """What each process of a launch does."""
     train("paper_tiny", Path(rooms), Path(out), accumulate=2, language_model=f"qwen2_5_vl:{folder}")
+    processes().leave()
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_loss_of_one(rooms, folder, tmp_path):
+@pytest.mark.parametrize("more", [{}, {"ACCELERATE_USE_FSDP": "true"}])
+def test_two_processes_have_the_loss_of_one(rooms, folder, tmp_path, more):
     one_of_two(str(rooms), folder, str(tmp_path / "one"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", **more}
     command = [sys.executable, __file__, str(rooms), folder, str(tmp_path / "two")]
     running = [
         subprocess.Popen(command, env={**shared, "RANK": str(n), "LOCAL_RANK": str(n)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -187,6 +190,23 @@ def test_two_processes_have_the_loss_of_one(rooms, folder, tmp_path):
     tensors = [load_learned(tmp_path / name / "weights.safetensors").tensors for name in ("one", "two")]
     assert all(torch.allclose(value.float(), tensors[1][name].float(), atol=2e-3) for name, value in tensors[0].items())
     assert "proxies 3/3" in said[0] and "proxies" not in said[1], "the second writes and says nothing"
+
+
+@pytest.mark.slow
+def test_the_configuration_for_several_gpus_trains_what_one_process_trains(rooms, folder, tmp_path):
+    one_of_two(str(rooms), folder, str(tmp_path / "one"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = Path(__file__).resolve().parents[2] / "runs" / "fsdp.yaml"
+    launch = f"-m accelerate.commands.launch --config_file {config} --num_processes 2 --main_process_port {port}"
+    line = f"-m proxy3d train paper_tiny --rooms {rooms} -o {tmp_path / 'two'} --accumulate 2 --language-model qwen2_5_vl:{folder}"
+    done = subprocess.run(
+        [sys.executable, *launch.split(), *line.split()], capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0 and done.stdout.count("trained in") == 1, done.stdout + done.stderr
+    one, two = (load_learned(tmp_path / name / "weights.safetensors").tensors for name in ("one", "two"))
+    assert one.keys() == two.keys() and all(torch.allclose(value.float(), two[name].float(), atol=2e-3) for name, value in one.items())
 
 
 @pytest.mark.slow

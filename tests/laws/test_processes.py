@@ -15,7 +15,8 @@ from torch import nn
 
 from proxy3d.errors import BadInput
 from proxy3d.training.loop import Stage, _mean_gradients, run_stage
-from proxy3d.training.processes import Processes, processes
+from proxy3d.training.processes import Processes, processes, shares_out
+from proxy3d.training.processes import whole as whole_of
 from proxy3d.training.remembered import remembered
 
 STAGE = Stage("toy", ("moves", "seldom"), steps=12, lr=0.05, warmup=2, accumulate=4)
@@ -41,10 +42,37 @@ class Toy:
         return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
 
 
-def trained(folder: Path, stage: Stage = STAGE, *stops: int) -> tuple[Toy, dict]:
+class Layers(nn.Module):
+    """What can be shared out: layers in a list, which are gone through twice, and parameters beside them."""
+
+    def __init__(self):
+        super().__init__()
+        self.moves, self.rests = nn.Parameter(torch.randn(5)), nn.Parameter(torch.ones(3))
+        self.seldom = nn.ModuleList(nn.Linear(3, 3) for _ in range(3))
+
+    def forward(self, x):
+        for layer in (*self.seldom, *self.seldom):
+            x = x + layer(x).tanh() * self.rests
+        return (x.sum(1) - self.moves.sum()).square().mean()
+
+
+class Layered(Toy):
+    """The same for such a model."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = Layers()
+        processes().share_out(self.model)
+
+    def loss(self, step):
+        loss = self.model(torch.randn(16, 3, generator=torch.Generator().manual_seed(step)))
+        return loss, {"error": float(loss.detach())}
+
+
+def trained(folder: Path, stage: Stage = STAGE, *stops: int, kind: type[Toy] = Toy) -> tuple[Toy, dict]:
     """A toy after a stage that was stopped now and then, each time begun anew by another one."""
     for stop in (*stops, None):
-        toy = Toy()
+        toy = kind()
         facts = run_stage(stage, toy, folder, stop_at_step=stop, log=lambda line: print(line, flush=True))
     return toy, facts
 
@@ -62,15 +90,20 @@ def as_one_process(folder: Path) -> None:
     said = {"loss": facts["loss"], "again": again["loss"], "asked": whole.asked, "computed": computed, "kept": kept["x"].tolist()}
     for name, toy in (("weights", whole), ("stopped", stopped)):
         said[name] = {n: p.tolist() for n, p in toy.named_parameters().items()}
+    (layered, parted), (resumed, _) = trained(folder / "layered", kind=Layered), trained(folder / "in-parts", STAGE, 5, kind=Layered)
+    said |= {"parted": parted["loss"], "held": sum(p.to_local().numel() if shares_out() else p.numel() for p in layered.model.parameters())}
+    for name, toy in (("layered", layered), ("resumed", resumed)):
+        said[name] = {n: whole_of(p.detach()).tolist() for n, p in toy.named_parameters().items()}
     (folder / f"said-{processes().index}.json").write_text(json.dumps(said))
+    processes().leave()
 
 
-def launch(folder: Path, count: int) -> list[tuple[int, str]]:
+def launch(folder: Path, count: int, **more: str) -> list[tuple[int, str]]:
     """Start processes as torchrun starts them; exit status and output of each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    common = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
+    common = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1", **more}
     command = [sys.executable, __file__, str(folder)]
     running = [
         subprocess.Popen(command, env={**common, "RANK": str(n), "LOCAL_RANK": str(n)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -104,6 +137,22 @@ def test_two_processes_are_one_and_a_stopped_run_is_the_same_run(tmp_path):
     assert [line["step"] for line in lines] == [12], "the second writes no history"
     goes_on, _ = trained(tmp_path / "parts")  # a finished run is finished for one process too
     assert {n: p.tolist() for n, p in goes_on.named_parameters().items()} == first["weights"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{}, {"ACCELERATE_USE_FSDP": "true"}])
+def test_processes_that_hold_parts_of_a_model_train_all_of_it(tmp_path, more):
+    alone, facts = trained(tmp_path / "alone", kind=Layered)
+    done = launch(tmp_path, 2, **more)
+    assert [status for status, _ in done] == [0, 0], done
+    first, second = (json.loads((tmp_path / f"said-{n}.json").read_text()) for n in (0, 1))
+    every = sum(p.numel() for p in alone.model.parameters())
+    assert first["held"] + second["held"] == (every if more else 2 * every)
+    assert close({n: p.tolist() for n, p in alone.named_parameters().items()}, first["layered"]) and close(facts["loss"], first["parted"])
+    assert first["layered"] == second["layered"] == first["resumed"] == second["resumed"] and first["parted"] == second["parted"]
+    assert not torch.equal(alone.model.moves, Layered().model.moves) and torch.equal(alone.model.rests, torch.ones(3))
+    goes_on, _ = trained(tmp_path / "layered", kind=Layered)  # what several wrote, one reads
+    assert {n: p.tolist() for n, p in goes_on.named_parameters().items()} == first["layered"]
 
 
 def test_a_step_is_the_mean_of_its_micro_steps(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "proxy3d"
 FILES = sorted(PACKAGE.rglob("*.py"))
 STAGES = ("clips", "features", "points", "proxies", "tokens", "answers", "spacespan", "evaluation", "apps")
-SHARED = {"proxy3d.values", "proxy3d.geometry", "proxy3d.errors", "proxy3d.extras", "proxy3d.english"}
+SHARED = {"proxy3d.values", "proxy3d.geometry", "proxy3d.errors", "proxy3d.extras", "proxy3d.english", "proxy3d.device"}
 CONNECTS = {  # may import any stage, each for a reason
     "pipeline": "is the connection",
     "verbs": "one function per verb, from paths to JSON",

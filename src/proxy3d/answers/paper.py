@@ -43,6 +43,7 @@ class Shown:
 
     cache: object  # keys and values of all that comes before a question
     carried: Bool[Tensor, "100"]  # which of NAMES its tokens carry
+    last: Float[Tensor, "P E"]  # states after the last layer
 
 
 class PaperReader(nn.Module):
@@ -70,6 +71,27 @@ class PaperReader(nn.Module):
             if not all(hasattr(layer, part) for layer in getattr(host.body, "layers", [None]) for part in ("self_attn", "mlp")):
                 raise BadInput(f"{host.named}: low-rank additions are made for layers of attention and an MLP; train the recipe paper instead")
             add_low_rank(host, settings.rank, range(len(host.body.layers)))
+        self.to(host.model.get_input_embeddings().weight.device)
+
+    @property
+    def device(self) -> torch.device:
+        return self.name.device
+
+    def forward(
+        self,
+        numbers: SceneNumbers,
+        identity: Int[Tensor, "K"],
+        symbols: Float[Tensor, "D E"] | None,
+        questions: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+    ) -> Float[Tensor, ""]:
+        """What a step of training makes smaller: `surprise` at the answers to questions about one scene.
+
+        Questions need only keys and values of the scene. Its last states count nothing, but are there because layers that processes share
+        out are gathered for the way back when a gradient of what they return arrives.
+        """
+        shown = self.show(self.tokens(numbers, identity, symbols), identity)
+        return self.surprise(shown, questions, answers) + 0 * shown.last.sum()
 
     def learned(self) -> dict[str, nn.Parameter]:
         """What training moves and a file of weights holds: our own, low-rank additions, and with `whole` the language model but for its eyes."""
@@ -97,15 +119,16 @@ class PaperReader(nn.Module):
 
     def embed(self, ids: Int[Tensor, "*b"]) -> Float[Tensor, "*b E"]:
         """Words and names."""
-        number = ids - self.host.words
+        number = ids.to(self.device) - self.host.words
         return torch.where(number[..., None] >= 0, self.name[number.clamp_min(0)], self.host.embed(ids.clamp_max(self.host.words - 1)))
 
     def tokens(self, numbers: SceneNumbers, identity: Int[Tensor, "K"], symbols: Float[Tensor, "D E"] | None = None) -> Float[Tensor, "K E"]:
         """Proxies as words; with `symbols` (see `symbols_of`) these are true objects, whose features say which rows to add."""
-        z = self.projection(numbers.feature) if symbols is None else numbers.feature @ symbols
-        place = torch.cat([seen_from_start(numbers.xyz_room_m, numbers.viewer), numbers.xyz_room_m[:, 2:]], 1)
         named = (identity != NAMELESS).nonzero()[:, 0]
-        return self.position(z, place).index_add(0, named, self.name[identity[named]])
+        place = torch.cat([seen_from_start(numbers.xyz_room_m, numbers.viewer), numbers.xyz_room_m[:, 2:]], 1)
+        feature, place, number, named = (value.to(self.device) for value in (numbers.feature, place, identity[named], named))
+        z = self.projection(feature) if symbols is None else feature @ symbols.to(self.device)
+        return self.position(z, place).index_add(0, named, self.name[number])
 
     def prefix(self, tokens: Float[Tensor, "K E"]) -> Float[Tensor, "P E"]:
         """All that comes before a question."""
@@ -115,10 +138,10 @@ class PaperReader(nn.Module):
     def show(self, tokens: Float[Tensor, "K E"], identity: Int[Tensor, "K"]) -> Shown:
         """Read a scene."""
         cache = self.host.new_cache()
-        self.host.read(self.prefix(tokens)[None], cache)
+        last = self.host.read(self.prefix(tokens)[None], cache)[0]
         carried = torch.zeros(len(NAMES), dtype=torch.bool)
         carried[identity[identity != NAMELESS]] = True
-        return Shown(cache, carried)
+        return Shown(cache, carried.to(self.device), last)
 
     def hear(self, cache: object, rows: Sequence[Sequence[int]]) -> Float[Tensor, "Q n E"]:
         """States after words that follow a scene; fills its cache. Shorter rows are padded on the right, where nobody looks."""
@@ -135,7 +158,7 @@ class PaperReader(nn.Module):
         hidden = self.hear(shown.cache, [(*q, *a[:-1]) for q, a in zip(questions, answers, strict=True)])
         row = [i for i, answer in enumerate(answers) for _ in answer]
         column = [len(q) - 1 + n for q, answer in zip(questions, answers, strict=True) for n in range(len(answer))]
-        wanted = torch.tensor([word for answer in answers for word in answer])
+        wanted = torch.tensor([word for answer in answers for word in answer], device=self.device)
         return nn.functional.cross_entropy(self.logits(hidden[row, column], shown.carried), wanted)
 
     @torch.no_grad()
@@ -157,4 +180,4 @@ def symbols_of(host: CausalHost, categories: Sequence[str], colours: Sequence[st
     """What stands for a true object (method.md 3.8): one row for each category and colour, the mean of the model's own words for it; a thing
     without a word is a thing, and one without a colour has none."""
     rows = [host.embed(torch.tensor(host.encode(f" {word}"))).mean(0) for word in (*categories, "thing", *colours)]
-    return torch.stack([*rows, torch.zeros(host.dim)])
+    return torch.stack([*rows, torch.zeros_like(rows[0])])

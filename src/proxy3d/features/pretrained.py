@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from proxy3d.device import put_on_device
 from proxy3d.errors import BadInput
 from proxy3d.extras import require
 
@@ -29,8 +30,10 @@ class Wanted:
     kinds: dict[str, str]  # model_type of config.json -> class of transformers
 
 
-def load_pretrained(wanted: Wanted, weights: str, **settings: object) -> nn.Module:
+def load_pretrained(wanted: Wanted, weights: str, *, place: bool = True, **settings: object) -> nn.Module:
     """A model of transformers, frozen, in float32; what is on this machine is taken first, and never a pickle.
+
+    It lies where such models compute (`device.put_on_device`), without `place` in ordinary memory.
 
     Raises:
         BadInput: transformers is missing, there is nothing to load, or it is something else.
@@ -53,7 +56,8 @@ def load_pretrained(wanted: Wanted, weights: str, **settings: object) -> nn.Modu
     missing = [name for name in found["missing_keys"] if not name.endswith("mask_token")]  # which only pre-training uses
     if missing:
         raise BadInput(f"{wanted.flag}:{weights}: these are not weights of {wanted.what} ({min(missing)} is missing)")
-    return model.eval().requires_grad_(False)
+    model = model.eval().requires_grad_(False)
+    return put_on_device(model) if place else model
 
 
 def load_tokenizer(wanted: Wanted, weights: str) -> object:
@@ -88,7 +92,7 @@ def load_packaged(wanted: Wanted, weights: str, kind: type) -> nn.Module:
             if loader and not here:
                 download = require("huggingface_hub", for_what=wanted.role).hf_hub_download
                 _first(download, source, offline_only=False, settings={"filename": "model.safetensors"})
-            return _first(kind.from_pretrained, source, here, strict).eval().requires_grad_(False)
+            return put_on_device(_first(kind.from_pretrained, source, here, strict).eval().requires_grad_(False))
     except Exception as error:  # as above
         raise _mismatch(wanted, weights, error) or _nothing_there(wanted, weights, error) from None
 
@@ -97,7 +101,7 @@ def weights_hash(model: nn.Module) -> str:
     """Of the numbers themselves, so that a folder and a name on the hub agree."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode() + value.contiguous().numpy().tobytes())
+        digest.update(name.encode() + value.contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -9,16 +9,22 @@ from torch import Tensor, nn
 
 from proxy3d.errors import BadInput
 from proxy3d.tensor_file import load_tensors, save_tensors
+from proxy3d.training.processes import part_of_mine, whole
 
 
-def save_checkpoint(path: Path, parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer, facts: dict) -> None:
-    """Everything needed to go on exactly: parameters, AdamW's two moments and step counts, and JSON-able facts."""
+def save_checkpoint(path: Path, parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer, facts: dict, *, writes: bool = True) -> None:
+    """Everything needed to go on exactly: parameters, AdamW's two moments and step counts, and JSON-able facts.
+
+    Processes may hold parts of the parameters, so all call this and one of them `writes`.
+    """
     tensors: dict[str, Tensor] = {}
     for name, parameter in parameters.items():
-        tensors[f"value/{name}"] = parameter.detach().contiguous()
-        for key, state in optimizer.state.get(parameter, {}).items():
-            tensors[f"{key}/{name}"] = state.detach().contiguous()
-    save_tensors(path, tensors, facts)
+        for key, part in {"value": parameter, **optimizer.state.get(parameter, {})}.items():
+            tensor = whole(part.detach())
+            if writes:
+                tensors[f"{key}/{name}"] = tensor.cpu().contiguous()
+    if writes:
+        save_tensors(path, tensors, facts)
 
 
 def load_checkpoint(path: Path, parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict:
@@ -34,8 +40,9 @@ def load_checkpoint(path: Path, parameters: dict[str, nn.Parameter], optimizer: 
             raise BadInput(f"{path}: a checkpoint of another model ({name}: {got}, expected {tuple(parameter.shape)}); delete it to start again")
     for name, parameter in parameters.items():
         with torch.no_grad():
-            parameter.copy_(tensors[f"value/{name}"])
-        state = {key: tensors[f"{key}/{name}"].clone() for key in ("exp_avg", "exp_avg_sq", "step") if f"{key}/{name}" in tensors}
-        if state:
-            optimizer.state[parameter] = state
+            parameter.copy_(part_of_mine(tensors[f"value/{name}"], parameter))
+        moments = {key: tensors[f"{key}/{name}"] for key in ("exp_avg", "exp_avg_sq") if f"{key}/{name}" in tensors}
+        if moments:
+            state = {key: part_of_mine(value, parameter).to(parameter.device, copy=True) for key, value in moments.items()}
+            optimizer.state[parameter] = {**state, "step": tensors[f"step/{name}"].clone()}
     return facts

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from proxy3d.training.checkpoint import load_checkpoint, save_checkpoint
-from proxy3d.training.processes import Processes, processes
+from proxy3d.training.processes import Processes, processes, whole
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def run_stage(
             group["lr"] = rate * learning_rate(step, stage)
         optimizer.zero_grad(set_to_none=True)
         parts = _mean_gradients(objective, step, stage.accumulate, list(chosen.values()), everyone)
-        norm = torch.nn.utils.clip_grad_norm_(list(chosen.values()), 1.0)
+        norm = whole(torch.nn.utils.clip_grad_norm_(list(chosen.values()), 1.0))
         if not bool(torch.isfinite(norm)):  # one broken batch must not poison an hour of work
             skipped += 1
         else:
@@ -104,12 +104,11 @@ def run_stage(
             means[key] = means.get(key, value) * 0.95 + value * 0.05
         done = step + 1
         facts = {"stage": asdict(stage), "step": done, "seconds": time.monotonic() - started, "skipped": skipped, "loss": means}
-        if not everyone.is_first:
-            continue
-        if done % 50 == 0 or done == last:
+        if everyone.is_first and (done % 50 == 0 or done == last):
             _note(folder / f"{stage.name}.jsonl", facts, log)
-        if done == last or time.monotonic() - saved > stage.save_every_s:
-            save_checkpoint(path, chosen, optimizer, facts)
+        due = everyone.agree(done == last or time.monotonic() - saved > stage.save_every_s)
+        if due:
+            save_checkpoint(path, chosen, optimizer, facts, writes=everyone.is_first)
             saved = time.monotonic()
     everyone.wait()  # or another would look for the checkpoint before the first has written it
     return facts

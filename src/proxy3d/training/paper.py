@@ -30,7 +30,7 @@ from proxy3d.training.lessons import RoomLesson, lesson_of
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.made_questions import PHRASES, made_records, named_objects, named_phrases
 from proxy3d.training.patches import RoomPatches, cached_patches
-from proxy3d.training.processes import processes
+from proxy3d.training.processes import processes, shares_out
 from proxy3d.training.recipes import WORDED_FAMILIES, category_words, colours_of, found_rooms, run_card, write_card
 from proxy3d.training.representations import OBJECTS, Grouping, Looks, objects_of, packed_lesson
 from proxy3d.training.sequence import SYMBOLS
@@ -114,16 +114,12 @@ class PaperObjective:
         lesson = self.load(room.room_id, true)
         identity = identities(lesson.numbers.extent_m, torch.randperm(len(NAMES), generator=generator))
         records = self.records(room, lesson, identity, generator)
-        if not records:  # rooms in which nothing can be asked teach nothing
-            return self.reader.name.sum() * 0, {}
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
-            shown = self.reader.show(self.reader.tokens(lesson.numbers, identity, self.symbols if true else None), identity)
-            asked, answered = ([says(text) for text in texts] for says, texts in self._words(records))
-            loss = self.reader.surprise(shown, asked, answered)
-        return loss, {"words": float(loss.detach())}
-
-    def _words(self, records: Sequence[Record]) -> tuple[tuple[Callable, list[str]], ...]:
-        return (self.reader.asked, [r.question for r in records]), (self.reader.answered, [r.answer for r in records])
+        # Rooms in which nothing can be asked teach nothing, but all processes must go the same way where each holds a part of the reader.
+        pairs = [(r.question, r.answer) for r in records] or [(FITS.format(phrase="a thing"), NONE)]
+        asked, answered = [self.reader.asked(q) for q, _ in pairs], [self.reader.answered(a) for _, a in pairs]
+        with torch.autocast(self.reader.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            loss = self.reader(lesson.numbers, identity, self.symbols if true else None, asked, answered)
+        return (loss, {"words": float(loss.detach())}) if records else (loss * 0, {})
 
     def records(self, room: AskedRoom, lesson: RoomLesson, identity: Int[Tensor, "K"], generator: torch.Generator) -> list[Record]:
         """What a step asks: of named true objects, or of the data set with its phrases to be answered by name."""
@@ -197,12 +193,13 @@ def train_paper(
     recipe = replace(recipe, semantic=semantic or recipe.semantic, language_model=model or recipe.language_model)
     builds = semantic_encoder(recipe.semantic), language_model(recipe.language_model)  # wrong names are said before anything is loaded
     torch.manual_seed(seed)
-    eyes, host = (build() for build in builds)
+    eyes, host = builds[0](), builds[1](place=not shares_out())
     seen_by = by_hash(recipe.semantic, eyes)
     data, load, categories = asked_rooms(recipe, Path(rooms), eyes, seen_by.replace(" sha256:", "-"), Path(out))
     width = load(data[0].room_id, False).numbers.feature.shape[1]
     settings = PaperSettings(host.name, host.hash, width, seen_by, rank=recipe.rank, whole=recipe.whole)
     reader, words = PaperReader(host, settings, seed=seed), (categories, symbols_of(host, categories, COLOURS))
+    everyone.share_out(reader)
     facts = []
     for number, one in enumerate(recipe.stages):
         objective = PaperObjective(reader, data, load, words, one, recipe, seed * len(recipe.stages) + number)
@@ -210,7 +207,7 @@ def train_paper(
     public = replace(recipe, semantic=recipe.semantic.partition(":")[0], language_model=host.name)
     card = run_card(name, public, seed, Path(rooms), facts, started)
     weights = Path(out) / "weights.safetensors"
+    save_paper(weights, reader, {"run": card}, writes=everyone.is_first)
     if everyone.is_first:
-        save_paper(weights, reader, {"run": card})
         write_card(Path(out), card)
     return {"weights": str(weights), "run": str(Path(out) / "run.json"), "train_minutes": card["train_minutes"]}

@@ -10,8 +10,10 @@ from datetime import timedelta
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
+from proxy3d.device import computing_device
 from proxy3d.errors import BadInput
 
 PATIENCE = timedelta(days=7)  # how long the others wait for the first, which may have all rooms to look at
@@ -20,7 +22,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Processes:
-    """How many processes train together, and which of them this is. All hold the same parameters; only the first writes and speaks."""
+    """How many processes train together, and which of them this is. Only the first writes and speaks.
+
+    All hold the same parameters, or of a model that is shared out each holds a part.
+    """
 
     count: int = 1
     index: int = 0
@@ -47,11 +52,42 @@ class Processes:
             return
         from accelerate.utils import reduce
 
+        for parameter in parameters:
+            if isinstance(parameter, DTensor) and parameter.grad is not None:  # backward has left the mean over the processes
+                parameter.grad *= self.count
+        parameters = [parameter for parameter in parameters if not isinstance(parameter, DTensor)]
+        if not parameters:
+            return
         has = torch.tensor([float(p.grad is not None) for p in parameters])
-        mine = [torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in parameters]
-        has, *total = reduce(torch.cat([has, *mine]), "sum").split([len(has), *(p.numel() for p in parameters)])
+        mine = [torch.zeros(p.numel()) if p.grad is None else p.grad.flatten().cpu() for p in parameters]
+        has, *total = reduce(torch.cat([has, *mine]).to(_accelerate().device), "sum").split([len(has), *(p.numel() for p in parameters)])
         for parameter, somebody, gradient in zip(parameters, has.tolist(), total, strict=True):
-            parameter.grad = gradient.view_as(parameter).clone() if somebody else None
+            parameter.grad = gradient.view_as(parameter).to(parameter.device, copy=True) if somebody else None
+
+    def share_out(self, model: nn.Module) -> None:
+        """Leave each process a part of every parameter, where `shares_out`: the forward pass of the model gathers what it needs.
+
+        FSDP2 of torch (Zhao et al. 2023, arXiv 2304.11277), every element of a list of layers by itself. Parameters go where processes
+        compute, piece by piece. From then on all processes must take the same way through the model.
+        """
+        if not shares_out():
+            return
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import fully_shard
+
+        mesh = init_device_mesh(_accelerate().device.type, (self.count,))
+        lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+        for layer in [layer for layers in reversed(lists) for layer in layers]:  # the inner ones first
+            fully_shard(layer, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+
+    def agree(self, mine: bool) -> bool:
+        """What the first process thinks, because all must do the same."""
+        if self.count == 1:
+            return mine
+        from accelerate.utils import broadcast_object_list
+
+        return broadcast_object_list([mine])[0]
 
     def in_order(self, mine: Sequence[T]) -> list[T]:
         """What all processes made of their shares of a step, by number of the micro-step. Every process gets all of it."""
@@ -66,6 +102,12 @@ class Processes:
         """Go on when all have come here."""
         if self.count > 1:
             _accelerate().wait_for_everyone()
+
+    def leave(self) -> None:
+        """Go when all have come here, as the last thing: threads that talk to the others must not outlive the interpreter, which would abort."""
+        if self.count > 1:
+            self.wait()
+            _accelerate().destroy_process_group()
 
     @contextmanager
     def first_goes_first(self) -> Iterator[None]:
@@ -85,8 +127,25 @@ def processes() -> Processes:
     return Processes(state.num_processes, state.process_index)
 
 
+def shares_out() -> bool:
+    """Whether several processes were started to share out parameters: by `accelerate launch` with a configuration that says FSDP."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true", "yes")
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """All of a tensor of which each process may hold a part; then all must ask for it together."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def part_of_mine(tensor: Tensor, like: Tensor) -> Tensor:
+    """The reverse: what this process holds of it, as it does of another tensor of that shape. All have the same file before them."""
+    if not isinstance(like, DTensor):
+        return tensor
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+
+
 def _accelerate() -> object:
-    """Training computes on the CPU whatever else a machine has, so processes talk through gloo."""
+    """The processor, where PROXY3D_DEVICE names nothing else, so processes talk through gloo."""
     from accelerate import PartialState
 
-    return PartialState() if PartialState._shared_state else PartialState(cpu=True, timeout=PATIENCE)
+    return PartialState() if PartialState._shared_state else PartialState(cpu=computing_device().type == "cpu", timeout=PATIENCE)

@@ -76,7 +76,8 @@ class CausalHost(nn.Module):
         return self.tokenizer.decode(ids, skip_special_tokens=True)
 
     def embed(self, ids: Int[Tensor, "*b"]) -> Float[Tensor, "*b E"]:
-        return self.model.get_input_embeddings()(ids)
+        table = self.model.get_input_embeddings()
+        return table(ids.to(table.weight.device))
 
     def read(self, embedded: Float[Tensor, "B S E"], cache: object | None = None) -> Float[Tensor, "B S E"]:
         """States after the last layer; each looks at what came before it, in `cache` too, which grows by S."""

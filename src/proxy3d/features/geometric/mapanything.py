@@ -51,5 +51,5 @@ class MapAnything:
         frame, place = in_time_order(clip)
         pictures = shown(frame, *longest_side(clip, SIDE_PX, STEP_PX), IMAGENET)
         said = self.model.infer([{"img": picture[None], "data_norm_type": ["dinov2"]} for picture in pictures], use_amp=False)
-        depth, sure, intrinsics, pose = (torch.cat([view[key] for view in said]) for key in ("depth_z", "conf", "intrinsics", "camera_poses"))
+        depth, sure, intrinsics, pose = (torch.cat([view[key] for view in said]).cpu() for key in ("depth_z", "conf", "intrinsics", "camera_poses"))
         return placed_by_views(clip, Views(depth[..., 0], sure, intrinsics, pose, metric=True).take(place), grid)

@@ -75,7 +75,7 @@ class Sam2Masks:
     def masks_of(self, picture: Float[Tensor, "3 H W"]) -> Bool[Tensor, "M a b"]:
         """All masks of one frame at the model's own, square resolution, best first; the whole picture is stretched to a square."""
         side = self.model.config.prompt_encoder_config.image_size
-        embedded = self.model.get_image_embeddings(shown(picture[None], side, side, IMAGENET))
+        embedded = self.model.get_image_embeddings(shown(picture[None], side, side, IMAGENET).to(self.model.device))
         step = (torch.arange(self.points_per_side) + 0.5) * side / self.points_per_side
         kept = [self._asked(embedded, points) for points in torch.cartesian_prod(step, step).split(self.points_at_once)]
         mask, quality = (torch.cat(column) for column in zip(*kept, strict=True))
@@ -85,7 +85,7 @@ class Sam2Masks:
         """Masks at some points that are good and stable enough, up to three a point, and the quality of each."""
         label = torch.ones(1, len(points), 1, dtype=torch.int)
         said = self.model(image_embeddings=embedded, input_points=points[None, :, None], input_labels=label, multimask_output=True)
-        logit, quality = said.pred_masks[0].flatten(0, 1), said.iou_scores[0].flatten()
+        logit, quality = said.pred_masks[0].flatten(0, 1).cpu(), said.iou_scores[0].flatten().cpu()
         good = (quality >= self.least_quality) & (stability(logit) >= self.least_stability)
         return logit[good] > 0, quality[good]
 
