@@ -19,7 +19,9 @@ CLUSTERER_NAMES = (
 PRESET_NAMES = "laptop, brief_16, tiny; paper_450, paper_700, modern need weights of your own"
 SEMANTIC_NAMES = "clip, siglip2, dinov2, dinov3, qwen_vl, with :FOLDER or :NAME_ON_THE_HUB of weights"
 LANGUAGE_NAMES = "qwen2_5_vl, qwen3_vl, causal (any causal model of transformers), each with :FOLDER or :NAME_ON_THE_HUB"
-GEOMETRIC_NAMES = "embedded; depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
+GEOMETRIC_NAMES = (
+    "embedded, embedded_sfm; depth_anything, depth_pro, zoedepth, vggt, depth_anything_3, mapanything, with :FOLDER or :NAME_ON_THE_HUB of weights"
+)
 Semantic = Annotated[str | None, Parameter(help=f"what a patch looks like: efficientnet_lite0, tiny, or {SEMANTIC_NAMES}")]
 LanguageModel = Annotated[str | None, Parameter(help=f"who reads proxies as tokens, with --weights trained for it: {LANGUAGE_NAMES}")]
 

@@ -34,6 +34,7 @@ OPTIONAL = {
     "shapely": "evaluation",
     "matplotlib": "plots",
     "sklearn": "the clusterer density",
+    "pycolmap": "the geometric encoder embedded_sfm",
     "vggt": "the geometric encoder vggt",
     "depth_anything_3": "the geometric encoder depth_anything_3",
     "mapanything": "the geometric encoder mapanything",

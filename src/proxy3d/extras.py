@@ -21,6 +21,7 @@ INSTALL = {
     "vggt": "pip install git+https://github.com/facebookresearch/vggt",
     "depth_anything_3": "pip install git+https://github.com/ByteDance-Seed/Depth-Anything-3",
     "mapanything": "pip install git+https://github.com/facebookresearch/map-anything",
+    "pycolmap": 'pip install "proxy3d[sfm]"',
     "ray": 'pip install "proxy3d[scale]"',
 }
 

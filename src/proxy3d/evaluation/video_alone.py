@@ -65,6 +65,7 @@ def measured_clip(clip: Clip, encoder: Embedded) -> dict:
         "point_m": point_errors(guess, truth, clip, known).tolist(),
         "depth_true_m": float(true.median()),
         "ms": spent,
+        "notes": guess.notes,
     }
 
 

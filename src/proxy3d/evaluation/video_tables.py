@@ -39,6 +39,27 @@ def render_video_alone(result: Mapping) -> str:
         raise BadInput(f"video alone: lacks {error}; expected what `python -m proxy3d.evaluation.video_alone` writes") from None
 
 
+def render_video_sfm(result: Mapping) -> str:
+    """Markdown: cameras, points, depth and time with structure from motion beside those without it.
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    lines = ["| clips | cameras by | turn, degrees | way, degrees | points, m | AbsRel | ms a clip |", "|---|---|---|---|---|---|---|"]
+    try:
+        for place, found in result["places"].items():
+            for name, words in (("embedded", "the network"), ("embedded_sfm", "structure from motion")):
+                one = found[name]
+                clips = f"{one['clips']} {place}" if place.startswith("rooms") else place
+                turn, way = (one[key]["median"] if one[key] else float("nan") for key in ("rotation_deg", "direction_deg"))
+                lines.append(f"| {clips} | {words} | {turn:.1f} | {way:.0f} | {one['point_m']:.2f} | {one['abs_rel']:.3f} | {one['ms_median']:.0f} |")
+        whole = {place: found for place, found in result["places"].items() if place != "rooms placed"}
+        placed = ", ".join(f"{found['placed']} of {found['embedded']['clips']} {place}" for place, found in whole.items())
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"video sfm: lacks {error}; expected what `python -m proxy3d.evaluation.video_sfm` writes") from None
+    return "\n".join([*lines, "", f"All frames placed, and the network not contradicted: {placed}. Elsewhere both rows have the same cameras."])
+
+
 def _answers(answers: Mapping | None) -> list[str]:
     if answers is None:
         return []

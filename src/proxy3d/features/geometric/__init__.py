@@ -9,6 +9,7 @@ from proxy3d.features.geometric.depth_anything import DepthAnything
 from proxy3d.features.geometric.depth_anything_3 import DepthAnything3
 from proxy3d.features.geometric.depth_pro import DepthPro
 from proxy3d.features.geometric.embedded import Embedded
+from proxy3d.features.geometric.embedded_sfm import EmbeddedSfm
 from proxy3d.features.geometric.mapanything import MapAnything
 from proxy3d.features.geometric.sensor_depth import SensorDepth
 from proxy3d.features.geometric.tiny import TinyGeometry
@@ -18,5 +19,5 @@ from proxy3d.features.geometric.zoedepth import ZoeDepth
 GEOMETRIC = {
     "sensor_depth": SensorDepth,
     "tiny": TinyGeometry,
-    **{kind.name: kind for kind in (Embedded, DepthAnything, DepthPro, ZoeDepth, Vggt, DepthAnything3, MapAnything)},
+    **{kind.name: kind for kind in (Embedded, EmbeddedSfm, DepthAnything, DepthPro, ZoeDepth, Vggt, DepthAnything3, MapAnything)},
 }

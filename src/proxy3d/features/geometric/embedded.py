@@ -28,6 +28,16 @@ NOTE = "depth, cameras and scale were predicted by a network trained on rendered
 
 
 @dataclass(frozen=True)
+class Posed:
+    """Cameras of T frames in an upright, metric world."""
+
+    world_from_camera: Float[Tensor, "T 4 4"]
+    intrinsics_px: Float[Tensor, "3 3"]
+    log_shift: Float[Tensor, "T"]  # what is added to the logarithm of the depth of each frame
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Embedded:
     """Depth, gravity and matches by `ViewNetwork`, cameras from matches in closed form; trained by `proxy3d train views`.
 
@@ -90,18 +100,23 @@ class Embedded:
         own = grid_for(width, height)
         ordered = Clip(frame, clip.time_s.sort().values, tuple(str(t) for t in range(len(frame))))
         said = self.network(Looks.of(ordered, self.semantic(ordered, own)))
-        pose = cameras(said.up[0], *joined(matched_pairs(said), said.log_height))
-        intrinsics = intrinsics_of(said, own, (width, height))
-        geometry = placed_views(said, pose, intrinsics, grid, (width, height))
+        posed = self.posed(frame, said)
+        geometry = placed_views(said, posed, grid, (width, height))
         sigma = self._loaded[1].get("relative_sigma", PREDICTED_SIGMA)
         return Geometry(
             geometry[0][place],
             geometry[1][place],
             predicted_scale(sigma),
-            intrinsics_px=intrinsics.expand(len(frame), 3, 3),
-            world_from_camera=pose[place],
-            notes=(NOTE,),
+            intrinsics_px=posed.intrinsics_px.expand(len(frame), 3, 3),
+            world_from_camera=posed.world_from_camera[place],
+            notes=posed.notes,
         )
+
+    def posed(self, frame: Float[Tensor, "T 3 H W"], said: Said) -> Posed:
+        """Where the cameras of frames in order of time were."""
+        size = frame.shape[:1:-1]
+        pose = cameras(said.up[0], *joined(matched_pairs(said), said.log_height))
+        return Posed(pose, intrinsics_of(said, grid_for(*size), size), torch.zeros(len(frame)), (NOTE,))
 
 
 def intrinsics_of(said: Said, grid: Grid, size_px: tuple[int, int]) -> Float[Tensor, "3 3"]:
@@ -112,12 +127,13 @@ def intrinsics_of(said: Said, grid: Grid, size_px: tuple[int, int]) -> Float[Ten
 
 
 def placed_views(
-    said: Said, world_from_camera: Float[Tensor, "T 4 4"], intrinsics_px: Float[Tensor, "3 3"], grid: Grid, size_px: tuple[int, int]
+    said: Said, posed: Posed, grid: Grid, size_px: tuple[int, int]
 ) -> tuple[Float[Tensor, "T h w 3"], Float[Tensor, "T h w"]]:
     """World points of the patches of any grid, each on the ray through its middle, and their confidences."""
     depth, sure = (F.adaptive_avg_pool2d(value[0], (grid.h, grid.w)) for value in (said.log_depth, said.confidence))
-    camera = unproject(depth.exp(), resized_intrinsics(intrinsics_px, size_px, (grid.w, grid.h)))
-    return transform(world_from_camera, camera.flatten(1, 2)).view(camera.shape), sure
+    depth = (depth + posed.log_shift[:, None, None]).exp()
+    camera = unproject(depth, resized_intrinsics(posed.intrinsics_px, size_px, (grid.w, grid.h)))
+    return transform(posed.world_from_camera, camera.flatten(1, 2)).view(camera.shape), sure
 
 
 def save_views(path: Path, network: ViewNetwork, semantic: str, facts: dict) -> None:
