@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.benchmarks.spacespan import Row, records_by_room, room_rows, scores
 from proxy3d.evaluation.proxy_forms import tensor_bytes
 from proxy3d.evaluation.run import write_result
@@ -76,19 +76,15 @@ def render_answers_by_form(result: Mapping) -> str:
     return "\n".join([*lines, "", about])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.answers_by_form", description=__doc__)
     parser.add_argument("--rooms", type=Path, default=Path("data/rooms"), help="folder made by `proxy3d data make`")
     parser.add_argument("--limit", type=int, help="only so many rooms")
     parser.add_argument("-o", "--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
-    try:
-        write_result(chosen.out, answers_by_form(chosen.rooms, Pipeline(PRESETS["laptop"]), limit=chosen.limit))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    write_result(chosen.out, answers_by_form(chosen.rooms, Pipeline(PRESETS["laptop"]), limit=chosen.limit))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 
 from proxy3d.answers.boxes import merge_votes
 from proxy3d.answers.sequence import SequenceReader, SequenceSettings
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.headline_data import StudyData, StudyLooks, load_study, study_weights
 from proxy3d.evaluation.headline_merge import merged
 from proxy3d.evaluation.headline_scores import room_figures, score
@@ -214,7 +214,8 @@ def answered(
     return {key: value if math.isfinite(value) else None for key, value in figures.items()}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.headline", description=__doc__)
     parser.add_argument("--weights", nargs="+", required=True, help="one file per seed, made by `proxy3d train proxies --seed S`")
@@ -226,13 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", default="runs/out/headline", help="looks, checkpoints and finished parts")
     parser.add_argument("-o", "--out", default="results/headline.json")
     chosen = parser.parse_args(arguments)
-    try:
-        settings = StudySettings(steps=chosen.steps, start=chosen.start)
-        study(Path(chosen.rooms), chosen.weights, Path(chosen.out), Path(chosen.work), only=chosen.only, settings=settings, limit=chosen.limit_rooms)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    settings = StudySettings(steps=chosen.steps, start=chosen.start)
+    study(Path(chosen.rooms), chosen.weights, Path(chosen.out), Path(chosen.work), only=chosen.only, settings=settings, limit=chosen.limit_rooms)
 
 
 if __name__ == "__main__":

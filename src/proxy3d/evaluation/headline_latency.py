@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from proxy3d.answers.sequence import SequenceReader, SequenceSettings
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.headline_data import semantic_of, study_weights
 from proxy3d.evaluation.headline_merge import LATENCY
 from proxy3d.evaluation.run import write_result
@@ -136,7 +136,8 @@ def status_mb(field: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.headline_latency", description=__doc__)
     parser.add_argument("--weights", required=True, help="made by `proxy3d train proxies`")
@@ -145,15 +146,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peak-of", choices=tuple(WAYS), help=argparse.SUPPRESS)
     parser.add_argument("-o", "--out", default=f"runs/out/headline/{LATENCY}")
     chosen = parser.parse_args(arguments)
-    try:
-        if chosen.peak_of:
-            print(json.dumps(peak_of(chosen.peak_of, Path(chosen.rooms), chosen.weights)))
-        else:
-            write_result(Path(chosen.out), latency(Path(chosen.rooms), chosen.weights, rounds=chosen.rounds))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    if chosen.peak_of:
+        print(json.dumps(peak_of(chosen.peak_of, Path(chosen.rooms), chosen.weights)))
+    else:
+        write_result(Path(chosen.out), latency(Path(chosen.rooms), chosen.weights, rounds=chosen.rounds))
 
 
 if __name__ == "__main__":

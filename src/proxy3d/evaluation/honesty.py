@@ -17,7 +17,7 @@ from pathlib import Path
 from proxy3d.answers.batch import answer_many, understand
 from proxy3d.answers.evidence import ABOUT_PRESENCE, not_seen, number_range
 from proxy3d.answers.nouns import named_things, seen_things
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.benchmarks.spacespan import records_by_room
 from proxy3d.evaluation.run import write_result
 from proxy3d.pipeline import Pipeline
@@ -104,7 +104,8 @@ def mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.honesty", description=__doc__)
     parser.add_argument("--rooms", type=Path, default=Path("data/rooms"), help="folder made by `proxy3d data make`")
@@ -112,13 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="only so many rooms")
     parser.add_argument("-o", "--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
-    try:
-        preset = PRESETS["laptop"] if chosen.weights is None else changed(PRESETS["laptop"], weights=chosen.weights)
-        write_result(chosen.out, honesty(chosen.rooms, Pipeline(preset), limit=chosen.limit))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    preset = PRESETS["laptop"] if chosen.weights is None else changed(PRESETS["laptop"], weights=chosen.weights)
+    write_result(chosen.out, honesty(chosen.rooms, Pipeline(preset), limit=chosen.limit))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.metrics.answers import MEASURES, right
 from proxy3d.evaluation.metrics.boxes import f1_at
 from proxy3d.evaluation.plots import bars, histogram
@@ -235,19 +235,15 @@ def _said(value: object) -> str:
     return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
-def main(arguments: list[str]) -> int:
+@command
+def main(arguments: list[str]) -> None:
     """Exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("result", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--rooms", type=Path, help="folder made by `proxy3d data make`, for the pictures")
     given = parser.parse_args(arguments)
-    try:
-        print(write_page(given.result, given.out, rooms=given.rooms))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    print(write_page(given.result, given.out, rooms=given.rooms))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from proxy3d.answers.batch import answer_many
-from proxy3d.errors import BadInput
+from proxy3d.errors import command
 from proxy3d.evaluation.metrics.answers import VARIANT, right
 from proxy3d.evaluation.run import write_result
 from proxy3d.pipeline import Pipeline, load_or_encode
@@ -64,22 +64,18 @@ def asked(capture: Path, pipeline: Pipeline, blind: Weights | None = None) -> di
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.plain_questions", description=__doc__)
     parser.add_argument("capture", type=Path, help="the capture that plain_questions.json names")
     parser.add_argument("--blind", help="weights of the reader that sees nothing")
     parser.add_argument("-o", "--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
-    try:
-        result = asked(chosen.capture, Pipeline(PRESETS["laptop"]), load_weights(chosen.blind) if chosen.blind else None)
-        write_result(chosen.out, result)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    result = asked(chosen.capture, Pipeline(PRESETS["laptop"]), load_weights(chosen.blind) if chosen.blind else None)
+    write_result(chosen.out, result)
     for row in result["answers"]:
         print(f"{'right' if row['right'] else 'WRONG'}  {row['question']}  ->  {row['said']}")
-    return 0
 
 
 if __name__ == "__main__":

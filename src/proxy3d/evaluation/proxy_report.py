@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.headline_data import semantic_of
 from proxy3d.evaluation.proxy_forms import form_figures
 from proxy3d.evaluation.proxy_measures import Sensor, Sight, labelled, measure, sight
@@ -254,7 +254,8 @@ def quotes(others: Sequence[Path]) -> dict[str, float]:
     return found
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.proxy_report", description=__doc__)
     parser.add_argument("weights", nargs="+", help="one file per seed, made by `proxy3d train proxies --seed S`")
@@ -265,12 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--with", dest="others", nargs="*", default=[], help="results of other commands to quote in the summary")
     parser.add_argument("-o", "--out", default="results/proxies.json")
     chosen = parser.parse_args(arguments)
-    try:
-        report(Path(chosen.rooms), chosen.weights, Path(chosen.out), parts=chosen.parts, split=chosen.split, limit=chosen.limit, others=chosen.others)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    report(Path(chosen.rooms), chosen.weights, Path(chosen.out), parts=chosen.parts, split=chosen.split, limit=chosen.limit, others=chosen.others)
 
 
 if __name__ == "__main__":

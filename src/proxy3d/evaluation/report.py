@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.answers_by_form import render_answers_by_form
 from proxy3d.evaluation.growth_tables import render_growth, render_honesty, render_plain_questions
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline
@@ -280,21 +280,17 @@ def filled(text: str, root: Path, page: str = "README.md") -> str:
     return text
 
 
-def main(arguments: list[str]) -> int:
+@command
+def main(arguments: list[str]) -> None:
     """`[ROOT]`: write the pages of a checkout again; exit status 0 done, 2 the input is wrong."""
     root = Path(arguments[0] if arguments else ".")
-    try:
-        if not (root / "README.md").is_file():
-            raise BadInput(f"{root / 'README.md'}: no such file; type this in the root of a checkout")
-        for page in (name for name in PAGES if (root / name).is_file()):
-            (root / page).write_text(filled((root / page).read_text(encoding="utf-8"), root, page), encoding="utf-8")
-        for picture, (file, draw) in PLOTS.items():
-            if (root / file).is_file():
-                (root / picture).write_text(draw(json.loads((root / file).read_text(encoding="utf-8"))), encoding="utf-8")
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    if not (root / "README.md").is_file():
+        raise BadInput(f"{root / 'README.md'}: no such file; type this in the root of a checkout")
+    for page in (name for name in PAGES if (root / name).is_file()):
+        (root / page).write_text(filled((root / page).read_text(encoding="utf-8"), root, page), encoding="utf-8")
+    for picture, (file, draw) in PLOTS.items():
+        if (root / file).is_file():
+            (root / picture).write_text(draw(json.loads((root / file).read_text(encoding="utf-8"))), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.benchmarks import BENCHMARKS
 from proxy3d.evaluation.run import write_result
 from proxy3d.evaluation.score import hashes, where_from
@@ -106,20 +106,16 @@ def fragments(files: Sequence[Path]) -> list[dict]:
     return found
 
 
-def main(arguments: list[str] | None = None) -> int:
+@command
+def main(arguments: list[str] | None = None) -> None:
     """Exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.scorers_report", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with scanqa/ and sqa3d/")
     parser.add_argument("--speed", type=Path, action="append", default=[], help="what a program in speed/ wrote; may be repeated")
     parser.add_argument("-o", "--out", type=Path, default=Path("results/scorers.json"))
     options = parser.parse_args(arguments)
-    try:
-        result = report(options.data, options.out, options.speed)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    result = report(options.data, options.out, options.speed)
     print(json.dumps(result["summary"], indent=1))
-    return 0
 
 
 if __name__ == "__main__":

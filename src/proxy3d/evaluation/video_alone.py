@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from proxy3d.clips import open_capture
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.benchmarks.spacespan import evaluate_rooms, scores
 from proxy3d.evaluation.metrics.answers import right
 from proxy3d.evaluation.metrics.camera_pairs import pair_errors_deg
@@ -184,7 +184,8 @@ def video_alone(
     return {"summary": headlines(found), **found, "weights": encoder.hash, "run": machine()}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.video_alone", description=__doc__)
     parser.add_argument("--rooms", type=Path, help="the rooms of one split, made by `proxy3d data make`")
@@ -194,15 +195,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--answer-rooms", type=int, help="questions about the first so many rooms only; 0 asks none")
     parser.add_argument("-o", "--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
-    try:
-        if chosen.rooms is None and not chosen.capture:
-            raise BadInput("nothing to measure: type --rooms FOLDER, --capture FOLDER, or both")
-        found = video_alone(chosen.rooms, chosen.capture, Embedded(chosen.weights), limit=chosen.limit, answer_rooms=chosen.answer_rooms)
-        write_result(chosen.out, found)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    if chosen.rooms is None and not chosen.capture:
+        raise BadInput("nothing to measure: type --rooms FOLDER, --capture FOLDER, or both")
+    found = video_alone(chosen.rooms, chosen.capture, Embedded(chosen.weights), limit=chosen.limit, answer_rooms=chosen.answer_rooms)
+    write_result(chosen.out, found)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proxy3d.clips import open_capture
-from proxy3d.errors import BadInput
+from proxy3d.errors import command
 from proxy3d.evaluation.run import write_result
 from proxy3d.evaluation.video_alone import FRAMES, measured_clip, summary
 from proxy3d.features.geometric.embedded import Embedded
@@ -53,7 +53,8 @@ def summarised(clips: Sequence[dict]) -> dict:
     return {key: found[key] for key in SHOWN} | {"abs_rel": found["depth"]["embedded"]["abs_rel"]}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.video_sfm", description=__doc__)
     parser.add_argument("--rooms", type=Path, required=True, help="the rooms of one split, made by `proxy3d data make`")
@@ -62,12 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="the first so many rooms only")
     parser.add_argument("-o", "--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
-    try:
-        write_result(chosen.out, video_sfm(chosen.rooms, chosen.capture, chosen.weights, limit=chosen.limit))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    write_result(chosen.out, video_sfm(chosen.rooms, chosen.capture, chosen.weights, limit=chosen.limit))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.benchmarks.vsi_bench import DIRECTION, VSIBench
 from proxy3d.evaluation.run import write_result
 from proxy3d.evaluation.scoring import Example, Scored
@@ -93,7 +93,8 @@ def _hash(path: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def main(arguments: list[str]) -> int:
+@command
+def main(arguments: list[str]) -> None:
     """Exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("meta", type=Path, help="VSI-Bench's meta info, a file or a folder")
@@ -102,19 +103,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--per-kind", type=int, default=6, help="at most so many questions of each kind about one room")
     parser.add_argument("-o", "--out", type=Path)
     given = parser.parse_args(arguments)
-    try:
-        result = run(given.meta, given.questions, seed=given.seed, per_kind=given.per_kind)
-        if given.out:
-            write_result(given.out, result)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    result = run(given.meta, given.questions, seed=given.seed, per_kind=given.per_kind)
+    if given.out:
+        write_result(given.out, result)
     print(f"{result['n']} questions about {result['rooms']} rooms; {result['questions']}; truth: {result['truth']}")
     for name, row in result["boxes"].items():
         cells = ", ".join(f"{kind} {value['score']:.1f}" for kind, value in row["by_type"].items() if value["score"] is not None)
         total = row["metrics"]["overall of what boxes answer"]
         print(f"boxes {name}: {'-' if total is None or math.isnan(total) else f'{total:.2f}'} ({cells})")
-    return 0
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from proxy3d.answers.evidence import ABOUT_PRESENCE, MEASURED
 from proxy3d.answers.fusion import Fused
 from proxy3d.answers.model import SpatialReader
 from proxy3d.answers.nouns import seen_things
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.tensor_file import save_tensors
 from proxy3d.training.align import RoomOfQuestions
@@ -61,7 +61,8 @@ def readings(reader: SpatialReader, rooms: Sequence[RoomOfQuestions]) -> Iterato
             yield question, read.fused, row, seen
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     from proxy3d.training.recipes import ClusterTeacher, load_rooms, named_recipe, rooms_of_questions
 
@@ -70,20 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", type=Path, default=Path("data/rooms"), help="folder made by `proxy3d data make`")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the same weights with what was found")
     chosen = parser.parse_args(arguments)
-    try:
-        if chosen.out.exists():
-            raise BadInput(f"-o {chosen.out}: exists already; choose another name")
-        weights = load_weights(chosen.weights)
-        reader, recipe = weights.reader, named_recipe(str(weights.facts.get("run", {}).get("recipe")))
-        teacher = ClusterTeacher(weights.encoder, weights.clusterer, len(reader.settings.categories))
-        cache = chosen.rooms / ".patches" / recipe.semantic
-        data = load_rooms(chosen.rooms / "val", cache, SEMANTIC[recipe.semantic](), reader.settings.categories)
-        lessons = rooms_of_questions(recipe, data, teacher, chosen.rooms / "val.jsonl", reader.host, chosen.out.parent / "val", 0)
-        save_tensors(chosen.out, weights.tensors, {**weights.facts, **calibrated(reader, lessons)})
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    if chosen.out.exists():
+        raise BadInput(f"-o {chosen.out}: exists already; choose another name")
+    weights = load_weights(chosen.weights)
+    reader, recipe = weights.reader, named_recipe(str(weights.facts.get("run", {}).get("recipe")))
+    teacher = ClusterTeacher(weights.encoder, weights.clusterer, len(reader.settings.categories))
+    cache = chosen.rooms / ".patches" / recipe.semantic
+    data = load_rooms(chosen.rooms / "val", cache, SEMANTIC[recipe.semantic](), reader.settings.categories)
+    lessons = rooms_of_questions(recipe, data, teacher, chosen.rooms / "val.jsonl", reader.host, chosen.out.parent / "val", 0)
+    save_tensors(chosen.out, weights.tensors, {**weights.facts, **calibrated(reader, lessons)})
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, command
 from proxy3d.spacespan.room import Room
 
 
@@ -78,16 +78,12 @@ def _credits(room: Room, bank: Path) -> str:
     return f"# A rendered room\n\n{about}\n\n" + attribution([models[name] for name in used]).replace("# Furniture", "## Furniture", 1)
 
 
-def main(arguments: list[str]) -> int:
+@command
+def main(arguments: list[str]) -> None:
     """`ROOM_FOLDER OUT [BANK]`; exit status as everywhere: 0 done, 2 the input is wrong."""
-    try:
-        if len(arguments) not in (2, 3):
-            raise BadInput("expected ROOM_FOLDER OUT [BANK], for example data/rooms/test/test-000080 my_capture data/bank")
-        print(export_7scenes(*map(Path, arguments)))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    if len(arguments) not in (2, 3):
+        raise BadInput("expected ROOM_FOLDER OUT [BANK], for example data/rooms/test/test-000080 my_capture data/bank")
+    print(export_7scenes(*map(Path, arguments)))
 
 
 if __name__ == "__main__":
