@@ -37,7 +37,7 @@ from proxy3d.values import Geometry
 
 GRID = Grid(6, 8)
 PACKAGED = ["vggt", "depth_anything_3", "mapanything"]  # not installed here
-OWN = ("depth_anything", "depth_anything_3", "depth_pro", "embedded", "mapanything", "sensor_depth", "tiny", "vggt", "zoedepth")
+OWN = ("depth_anything", "depth_anything_3", "depth_pro", "embedded", "embedded_sfm", "mapanything", "sensor_depth", "tiny", "vggt", "zoedepth")
 
 
 @pytest.fixture(scope="module")

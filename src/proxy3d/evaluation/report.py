@@ -7,7 +7,6 @@ and a test compares.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -272,11 +271,11 @@ def filled(text: str, root: Path, page: str = "README.md") -> str:
         BadInput: a block's two marker lines are not in the text exactly once.
     """
     for name in PAGES[page]:
-        start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
-        if text.count(start) != 1 or text.count(end) != 1:
-            raise BadInput(f"{page}: expected one line <!-- {name} --> and one line <!-- end of {name} -->")
-        table = block(name, root, PAGES[page])
-        text = re.sub(f"({re.escape(start)}).*?({re.escape(end)})", lambda m, table=table: m[1] + table + m[2], text, flags=re.DOTALL)
+        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+            raise BadInput(f"{page}: expected one line <!-- {name} --> and below it one line <!-- end of {name} -->")
+        before, rest = text.split(start)
+        text = f"{before}{start}{block(name, root, PAGES[page])}\n{end}{rest.split(end)[1]}"
     return text
 
 

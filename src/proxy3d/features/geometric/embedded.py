@@ -33,7 +33,6 @@ class Posed:
 
     world_from_camera: Float[Tensor, "T 4 4"]
     intrinsics_px: Float[Tensor, "3 3"]
-    log_shift: Float[Tensor, "T"]  # what is added to the logarithm of the depth of each frame
     notes: tuple[str, ...]
 
 
@@ -116,7 +115,7 @@ class Embedded:
         """Where the cameras of frames in order of time were."""
         size = frame.shape[:1:-1]
         pose = cameras(said.up[0], *joined(matched_pairs(said), said.log_height))
-        return Posed(pose, intrinsics_of(said, grid_for(*size), size), torch.zeros(len(frame)), (NOTE,))
+        return Posed(pose, intrinsics_of(said, grid_for(*size), size), (NOTE,))
 
 
 def intrinsics_of(said: Said, grid: Grid, size_px: tuple[int, int]) -> Float[Tensor, "3 3"]:
@@ -126,13 +125,10 @@ def intrinsics_of(said: Said, grid: Grid, size_px: tuple[int, int]) -> Float[Ten
     return torch.tensor([[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]])
 
 
-def placed_views(
-    said: Said, posed: Posed, grid: Grid, size_px: tuple[int, int]
-) -> tuple[Float[Tensor, "T h w 3"], Float[Tensor, "T h w"]]:
+def placed_views(said: Said, posed: Posed, grid: Grid, size_px: tuple[int, int]) -> tuple[Float[Tensor, "T h w 3"], Float[Tensor, "T h w"]]:
     """World points of the patches of any grid, each on the ray through its middle, and their confidences."""
     depth, sure = (F.adaptive_avg_pool2d(value[0], (grid.h, grid.w)) for value in (said.log_depth, said.confidence))
-    depth = (depth + posed.log_shift[:, None, None]).exp()
-    camera = unproject(depth, resized_intrinsics(posed.intrinsics_px, size_px, (grid.w, grid.h)))
+    camera = unproject(depth.exp(), resized_intrinsics(posed.intrinsics_px, size_px, (grid.w, grid.h)))
     return transform(posed.world_from_camera, camera.flatten(1, 2)).view(camera.shape), sure
 
 

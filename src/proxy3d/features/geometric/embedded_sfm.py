@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +20,9 @@ from proxy3d.features.geometric.view_poses import level_from_camera
 from proxy3d.geometry import compose, rigid
 
 LONGEST_PX = 1024  # larger pictures are made smaller before corners are looked for
-FEWEST = 10  # corners of a frame from which its depth is corrected
 FOCAL_RATIO = 1.25  # the most by which the two focal lengths may differ
-TURN_DEG = 6.0  # the most by which the two may differ, as a median over all pairs of frames
+TURN_DEG = 6.0  # the most by which turns may differ, as a median over all pairs of frames
+DEPTH_RATIO = 1.25  # the most by which depth may differ, as a median over the corners of any frame, once units agree
 KEPT = "structure from motion could not place all pictures, so cameras stay as predicted"
 FOUND = "cameras by structure from motion"
 
@@ -39,8 +40,7 @@ class Reconstruction:
 class EmbeddedSfm(Embedded):
     """`Embedded`, but cameras come from pycolmap (Schoenberger and Frahm 2016) where it can place all frames and does not contradict the network.
 
-    The network still says what is up, how high the camera was and how long a metre is, and depth where there are no corners: the depth of
-    each frame is multiplied by what brings it to its corners in the median.
+    The network still says how far everything is, what is up, how high the camera was and how long a metre is.
     """
 
     name = "embedded_sfm"
@@ -48,9 +48,9 @@ class EmbeddedSfm(Embedded):
     def posed(self, frame: Float[Tensor, "T 3 H W"], said: Said) -> Posed:
         guess = super().posed(frame, said)
         found = reconstructed(frame, float(guess.intrinsics_px[0, 0])) if len(frame) > 1 else None
-        if found is None or contradicts(found, guess):
+        if found is None or contradicts(found, guess, off := depth_off(found, said, frame.shape[:1:-1])):
             return replace(guess, notes=(*guess.notes, KEPT))
-        return fitted(found, said, guess, frame.shape[:1:-1])
+        return fitted(found, said, guess, float(off.median().exp()))
 
 
 def reconstructed(frame: Float[Tensor, "T 3 H W"], focal_px: float) -> Reconstruction | None:
@@ -102,30 +102,37 @@ def _read(found: object, ratio: float) -> Reconstruction:
     return Reconstruction(torch.stack(poses), float(camera.params[0]) / ratio, tuple(corners))
 
 
-def contradicts(found: Reconstruction, guess: Posed) -> bool:
-    """Whether focal length or turns differ by more than the network is ever off: wrong matches make worlds that fit them and nothing else."""
+def depth_off(found: Reconstruction, said: Said, size_px: tuple[int, int]) -> Float[Tensor, "T"]:
+    """By how much the corners of each frame lie deeper than the network says, as the median logarithm of the ratio; NaN without corners."""
+    frames = enumerate(found.corner)
+    return torch.stack([(c[:, 2].clamp_min(1e-9).log() - sampled(said.log_depth[0, t], c[:, :2], size_px)).nanmedian() for t, c in frames])
+
+
+def contradicts(found: Reconstruction, guess: Posed, off: Float[Tensor, "T"]) -> bool:
+    """Whether focal length, turns or the depth of some frame differ by more than the network is usually off.
+
+    Wrong matches make worlds that fit them and nothing else, and worlds whose unit changes along the way.
+    """
     ratio = found.focal_px / float(guess.intrinsics_px[0, 0])
     one, other = (pose[:, None, :3, :3].transpose(-1, -2) @ pose[None, :, :3, :3] for pose in (found.world_from_camera, guess.world_from_camera))
     trace = (one.transpose(-1, -2) @ other).diagonal(dim1=-2, dim2=-1).sum(-1)
-    off = torch.rad2deg(((trace - 1) / 2).clamp(-1, 1).arccos())[~torch.eye(len(one), dtype=torch.bool)]
-    return max(ratio, 1 / ratio) > FOCAL_RATIO or float(off.median()) > TURN_DEG
+    turn = torch.rad2deg(((trace - 1) / 2).clamp(-1, 1).arccos())[~torch.eye(len(one), dtype=torch.bool)]
+    agrees = (off - off.median()).abs() < math.log(DEPTH_RATIO)  # NaN does not
+    return max(ratio, 1 / ratio) > FOCAL_RATIO or float(turn.median()) > TURN_DEG or not bool(agrees.all())
 
 
-def fitted(found: Reconstruction, said: Said, guess: Posed, size_px: tuple[int, int]) -> Posed:
-    """The reconstruction in the upright, metric world of the first camera, and what corners say of the depth of each frame."""
+def fitted(found: Reconstruction, said: Said, guess: Posed, units_per_metre: float) -> Posed:
+    """The reconstruction in the upright, metric world of the first camera."""
     pose = found.world_from_camera
     up = F.normalize((pose[:, :3, :3] @ said.up[0][..., None])[..., 0].mean(0), dim=0)
     first = pose[0, :3, :3]
     turn = level_from_camera(first.T @ up) @ first.T
-    off = [corner[:, 2].clamp_min(1e-6).log() - sampled(said.log_depth[0, t], corner[:, :2], size_px) for t, corner in enumerate(found.corner)]
-    unit = torch.cat(off).median()
-    shift = torch.stack([of.median() - unit if len(of) >= FEWEST else torch.tensor(0.0) for of in off])
-    place = (pose[:, :3, 3] - pose[0, :3, 3]) @ turn.T / unit.exp()
+    place = (pose[:, :3, 3] - pose[0, :3, 3]) @ turn.T / units_per_metre
     place[:, 2] += (said.log_height[0].exp() - place[:, 2]).mean()
     intrinsics = guess.intrinsics_px.clone()
     intrinsics[0, 0] = intrinsics[1, 1] = found.focal_px
     cameras = compose(rigid(turn.expand(len(pose), 3, 3), place), rigid(pose[:, :3, :3], torch.zeros_like(place)))
-    return Posed(cameras, intrinsics, shift, (*guess.notes, FOUND))
+    return Posed(cameras, intrinsics, (*guess.notes, FOUND))
 
 
 def sampled(picture: Float[Tensor, "a b"], place_px: Float[Tensor, "n 2"], size_px: tuple[int, int]) -> Float[Tensor, "n"]:
