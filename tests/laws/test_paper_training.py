@@ -64,6 +64,7 @@ def test_the_paper_s_numbers_are_the_paper_s():
     stages = PAPER_RECIPES["paper"].stages
     assert [s.stage.name for s in stages] == list(SAMPLES) == [*KINDS, "proxies"] and PAPER_RECIPES["paper"].questions * 8 == BATCH == 128
     assert [s.stage.steps for s in stages] == [234, 234, 898, 2484] and stages[3].stage.lr == 5e-6
+    assert {s.stage.betas for s in stages} == {(0.9, 0.999)}
     assert [s.stage.trains for s in stages] == [OURS] * 3 + [("",)] and PAPER_RECIPES["paper"].whole
     assert [s.asks for s in stages] == [("names",), ("coordinates",), ("relations",), ("records", "phrases")]
 

@@ -28,6 +28,7 @@ class Stage:
     lr: float
     warmup: int = 50
     weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.98)  # of AdamW
     fast: tuple[str, ...] = ()  # name endings that move ten times as fast: gates and temperatures
     save_every_s: float = 120.0
     accumulate: int = 1  # micro-steps that a step is the mean of; processes share them
@@ -83,7 +84,7 @@ def run_stage(
         {"params": [p for n, p in chosen.items() if n.endswith(stage.fast) and stage.fast], "lr": stage.lr * 10, "weight_decay": 0.0},
         {"params": [p for n, p in chosen.items() if not (stage.fast and n.endswith(stage.fast))], "lr": stage.lr},
     ]
-    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=stage.weight_decay, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=stage.weight_decay, betas=stage.betas)
     base = [group["lr"] for group in optimizer.param_groups]
     path = folder / f"{stage.name}.safetensors"
     facts = load_checkpoint(path, chosen, optimizer) if path.exists() else {"step": 0, "seconds": 0.0}

@@ -39,6 +39,7 @@ from proxy3d.values import Points, Semantics
 
 OURS = ("projection", "position", "name", "said")  # parameters of a PaperReader that are not the language model's
 SAMPLES = {"names": 30_000, "coordinates": 30_000, "relations": 115_000, "proxies": 318_000}  # [P] of each stage
+BETAS = (0.9, 0.999)  # [P] of AdamW
 BATCH = 128  # [P] samples a step: 16 of each room, and --accumulate 8
 NONE = "none"  # what is answered where nothing fits a phrase
 GROUPED = "grouped_kmeans"
@@ -49,7 +50,7 @@ def paper_stages(lr: float, last_lr: float, steps: Callable[[str], int]) -> tupl
     found = []
     for one in PAPER:
         count, first = steps(one.stage.name), one.shows == SYMBOLS
-        stage = Stage(one.stage.name, OURS if first else ("",), count, lr if first else last_lr, warmup=count // 10)
+        stage = Stage(one.stage.name, OURS if first else ("",), count, lr if first else last_lr, warmup=count // 10, betas=BETAS)
         found.append(replace(one, stage=stage, asks=tuple(what for what in one.asks if what in SAMPLES or what in (RECORDS, PHRASES))))
     return tuple(found)
 
