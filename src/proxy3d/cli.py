@@ -171,9 +171,9 @@ def train(
     if blind and (semantic or language_model):
         raise BadInput("--blind: what sees nothing takes no --semantic, and its recipes have a language model of their own; leave both out")
     named = {} if blind else {"semantic": semantic, "language_model": language_model}
-    result = (train_blind if blind else run)(recipe, Path(rooms), Path(out), seed=seed, accumulate=accumulate, **named)
     everyone = processes()
-    everyone.leave()
+    with everyone.until_all_are_through():
+        result = (train_blind if blind else run)(recipe, Path(rooms), Path(out), seed=seed, accumulate=accumulate, **named)
     if everyone.is_first:
         show(result, json, f"{result['weights']}: trained in {result['train_minutes']:.1f} minutes")
 

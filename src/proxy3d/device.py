@@ -23,13 +23,18 @@ def computing_device() -> torch.device:
     named = os.environ.get(VARIABLE) or "cpu"
     try:
         device = torch.device(named)
-        there = device.type in ("cpu", "meta") or torch.get_device_module(device).is_available()
+        if device.type == "cpu":
+            return device
+        module = torch.get_device_module(device)
+        count = module.device_count() if module.is_available() else 0
     except (RuntimeError, AttributeError):  # AttributeError: a word that torch knows and has nothing for
         raise BadInput(f"{VARIABLE}={named}: expected cpu, cuda, cuda:1, mps or xpu") from None
-    if not there:
-        raise BadInput(f"{VARIABLE}={named}: torch {torch.__version__} finds no such device here; leave it out to compute on the processor")
-    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if device.index is not None:
+            raise BadInput(f"{VARIABLE}={named}: several processes would share one device; leave the number out, and each takes its own")
+        device = torch.device(device.type, int(os.environ.get("LOCAL_RANK", "0")))
+    if (device.index or 0) >= count:
+        raise BadInput(f"{VARIABLE}={named}: torch {torch.__version__} finds no {device} here; leave it out to compute on the processor")
     return device
 
 

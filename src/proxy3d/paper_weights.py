@@ -13,7 +13,7 @@ from proxy3d.answers.language_models.causal import CausalHost
 from proxy3d.answers.paper import PaperReader, PaperSettings
 from proxy3d.errors import BadInput
 from proxy3d.tensor_file import save_tensors
-from proxy3d.training.processes import whole
+from proxy3d.training.processes import gathered
 from proxy3d.values import Scene
 
 PART = "paper"
@@ -78,7 +78,7 @@ def save_paper(path: Path, reader: PaperReader, facts: dict, *, writes: bool = T
     """
     tensors = {}
     for name, parameter in reader.learned().items():
-        value = whole(parameter.detach())
+        value = gathered(parameter.detach())
         if writes:
             tensors[name] = value.half().cpu().contiguous()
     if writes:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from proxy3d import device
 from proxy3d.answers.language_models import PUBLISHED
 from proxy3d.answers.paper import PaperReader, PaperSettings, symbols_of
 from proxy3d.device import computing_device, put_on_device
@@ -67,20 +68,20 @@ def test_a_model_that_is_put_somewhere_is_fed_there(monkeypatch):
             self.seen = x.device.type
             return super().forward(x)
 
-    monkeypatch.setenv("PROXY3D_DEVICE", "meta")
+    monkeypatch.setattr(device, "computing_device", lambda: torch.device("meta"))
     model = put_on_device(Notes(3, 2))
     assert model.weight.device.type == "meta"
     with pytest.raises(NotImplementedError, match="meta"):  # what it returns is fetched back, and meta has nothing to give
         model(torch.ones(4, 3))
     assert model.seen == "meta"
-    monkeypatch.delenv("PROXY3D_DEVICE")
+    monkeypatch.undo()
     assert put_on_device(kept := Notes(3, 2)) is kept and kept(torch.ones(4, 3)).device.type == kept.seen == "cpu"
 
 
-@pytest.mark.parametrize("named, says", [("gpu", "expected cpu, cuda, cuda:1, mps or xpu"), ("cuda", "finds no such device here"), ("hpu", "hpu")])
+@pytest.mark.parametrize(
+    "named, says", [("gpu", "expected cpu, cuda, cuda:1, mps or xpu"), ("cuda:63", "finds no cuda:63 here"), ("meta", "expected cpu")]
+)
 def test_a_device_that_is_not_there_is_one_line(monkeypatch, named, says):
-    if named == "cuda" and torch.cuda.is_available():
-        pytest.skip("there is one")
     monkeypatch.setenv("PROXY3D_DEVICE", named)
     with pytest.raises(BadInput, match=says) as error:
         computing_device()
@@ -89,10 +90,18 @@ def test_a_device_that_is_not_there_is_one_line(monkeypatch, named, says):
 
 def test_each_process_takes_the_device_with_its_number(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setenv("LOCAL_RANK", "3")
-    for named, device in (("cuda", "cuda:3"), ("cuda:1", "cuda:1"), ("cpu", "cpu"), ("", "cpu")):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    for named, where in (("cuda", "cuda"), ("cuda:1", "cuda:1"), ("cpu", "cpu"), ("", "cpu")):
         monkeypatch.setenv("PROXY3D_DEVICE", named)
-        assert computing_device() == torch.device(device)
+        assert computing_device() == torch.device(where)
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    for rank, named, says in (("3", "cuda:1", "several processes would share one device"), ("7", "cuda", "finds no cuda:7 here")):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        monkeypatch.setenv("PROXY3D_DEVICE", named)
+        with pytest.raises(BadInput, match=says):
+            computing_device()
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert computing_device() == torch.device("cuda:3")
 
 
 @pytest.mark.gpu
@@ -101,9 +110,9 @@ def test_a_gpu_says_what_the_processor_says(folder, monkeypatch):
     host = PUBLISHED["qwen2_5_vl"](folder)
     settings, scene = PaperSettings(host.name, host.hash, 7, "tiny sha256:seeded"), numbers(7)
     said = []
-    for device in ("cpu", "cuda"):
-        monkeypatch.setenv("PROXY3D_DEVICE", device)
+    for where in ("cpu", "cuda"):
+        monkeypatch.setenv("PROXY3D_DEVICE", where)
         reader = PaperReader(PUBLISHED["qwen2_5_vl"](folder), settings, seed=3)
-        assert reader.device.type == device
+        assert reader.device.type == where
         said.append(float(reader(scene, identities(scene.extent_m), None, [reader.asked("What?")], [reader.answered("a chair")])))
     assert said[0] == pytest.approx(said[1], rel=1e-3)

@@ -160,21 +160,25 @@ def test_a_recipe_ends_in_a_file_that_a_reader_can_be_built_from(rooms, folder, 
     assert not (tmp_path / "not").exists()
 
 
-def one_of_two(rooms: str, folder: str, out: str) -> None:
-    """What each process of a launch does."""
-    train("paper_tiny", Path(rooms), Path(out), accumulate=2, language_model=f"qwen2_5_vl:{folder}")
-    processes().leave()
+def one_of_two(rooms: str, folder: str, out: str, moves: str = "a little") -> None:
+    """What each process of a launch does; if `everything` moves, it does so in bfloat16."""
+    if moves == "everything":
+        PAPER_RECIPES["paper_tiny"] = replace(TINY, whole=True, rank=0, bf16=True)
+    with processes().until_all_are_through():
+        train("paper_tiny", Path(rooms), Path(out), accumulate=2, language_model=f"qwen2_5_vl:{folder}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [{}, {"ACCELERATE_USE_FSDP": "true"}])
-def test_two_processes_have_the_loss_of_one(rooms, folder, tmp_path, more):
-    one_of_two(str(rooms), folder, str(tmp_path / "one"))
+@pytest.mark.parametrize("in_parts, moves", [(False, "a little"), (True, "a little"), (True, "everything")])
+def test_two_processes_have_the_loss_of_one(rooms, folder, tmp_path, in_parts, moves, monkeypatch):
+    monkeypatch.setitem(PAPER_RECIPES, "paper_tiny", TINY)  # and back
+    one_of_two(str(rooms), folder, str(tmp_path / "one"), moves)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", **more}
-    command = [sys.executable, __file__, str(rooms), folder, str(tmp_path / "two")]
+    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    shared["ACCELERATE_USE_FSDP"] = str(in_parts)
+    command = [sys.executable, __file__, str(rooms), folder, str(tmp_path / "two"), moves]
     running = [
         subprocess.Popen(command, env={**shared, "RANK": str(n), "LOCAL_RANK": str(n)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for n in range(2)
@@ -187,9 +191,14 @@ def test_two_processes_have_the_loss_of_one(rooms, folder, tmp_path, more):
     assert [process.returncode for process in running] == [0, 0], said
     cards = [json.loads((tmp_path / name / "run.json").read_text())["stages"] for name in ("one", "two")]
     for stage in SAMPLES:
-        assert cards[0][stage]["loss"]["words"] == pytest.approx(cards[1][stage]["loss"]["words"], abs=1e-5)
+        assert cards[0][stage]["loss"]["words"] == pytest.approx(cards[1][stage]["loss"]["words"], abs=0.02 if moves == "everything" else 1e-5)
     tensors = [load_learned(tmp_path / name / "weights.safetensors").tensors for name in ("one", "two")]
-    assert all(torch.allclose(value.float(), tensors[1][name].float(), atol=2e-3) for name, value in tensors[0].items())
+    assert tensors[0].keys() == tensors[1].keys() and any(name.startswith("host.") for name in tensors[0])
+    if moves == "everything":  # Adam turns the sign of a small gradient into a whole step, and bfloat16 rounds signs
+        off = [(value.float() - tensors[1][name].float()).abs().mean() for name, value in tensors[0].items()]
+        assert float(torch.stack(off).max()) < 2e-3
+    else:
+        assert all(torch.allclose(value.float(), tensors[1][name].float(), atol=2e-3) for name, value in tensors[0].items())
     assert "proxies 3/3" in said[0] and "proxies" not in said[1], "the second writes and says nothing"
 
 

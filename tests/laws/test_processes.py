@@ -15,8 +15,7 @@ from torch import nn
 
 from proxy3d.errors import BadInput
 from proxy3d.training.loop import Stage, _mean_gradients, run_stage
-from proxy3d.training.processes import Processes, processes, shares_out
-from proxy3d.training.processes import whole as whole_of
+from proxy3d.training.processes import Processes, gathered, processes, shares_out
 from proxy3d.training.remembered import remembered
 
 STAGE = Stage("toy", ("moves", "seldom"), steps=12, lr=0.05, warmup=2, accumulate=4)
@@ -79,6 +78,11 @@ def trained(folder: Path, stage: Stage = STAGE, *stops: int, kind: type[Toy] = T
 
 def as_one_process(folder: Path) -> None:
     """What each process of a launch does: train, train with a stop, remember something; then say what came out."""
+    with processes().until_all_are_through():
+        as_one_of_all(folder)
+
+
+def as_one_of_all(folder: Path) -> None:
     computed = []
 
     def compute():
@@ -93,9 +97,8 @@ def as_one_process(folder: Path) -> None:
     (layered, parted), (resumed, _) = trained(folder / "layered", kind=Layered), trained(folder / "in-parts", STAGE, 5, kind=Layered)
     said |= {"parted": parted["loss"], "held": sum(p.to_local().numel() if shares_out() else p.numel() for p in layered.model.parameters())}
     for name, toy in (("layered", layered), ("resumed", resumed)):
-        said[name] = {n: whole_of(p.detach()).tolist() for n, p in toy.named_parameters().items()}
+        said[name] = {n: gathered(p.detach()).tolist() for n, p in toy.named_parameters().items()}
     (folder / f"said-{processes().index}.json").write_text(json.dumps(said))
-    processes().leave()
 
 
 def launch(folder: Path, count: int, **more: str) -> list[tuple[int, str]]:

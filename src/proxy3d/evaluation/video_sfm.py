@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proxy3d.clips import open_capture
-from proxy3d.errors import command
+from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.run import write_result
 from proxy3d.evaluation.video_alone import FRAMES, measured_clip, summary
 from proxy3d.features.geometric.embedded import Embedded
@@ -27,6 +27,8 @@ def video_sfm(rooms: Path, captures: Sequence[Path], weights: str | None = None,
         BadInput: no rooms, no pycolmap, or a capture that has nothing to measure against.
     """
     encoders, real = (Embedded(weights), EmbeddedSfm(weights)), {path.name: open_capture(path).clip(FRAMES) for path in captures}
+    if len(real) < len(captures):
+        raise BadInput("two captures with one name; rename one of them")
     pairs = []
     for number, folder in enumerate(found_rooms(rooms)[:limit], 1):
         pairs.append(both(load_clip(folder)[1], encoders))

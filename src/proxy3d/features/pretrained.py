@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from proxy3d.device import put_on_device
+from proxy3d.device import computing_device, put_on_device
 from proxy3d.errors import BadInput
 from proxy3d.extras import require
 
@@ -30,10 +30,10 @@ class Wanted:
     kinds: dict[str, str]  # model_type of config.json -> class of transformers
 
 
-def load_pretrained(wanted: Wanted, weights: str, *, place: bool = True, **settings: object) -> nn.Module:
+def load_pretrained(wanted: Wanted, weights: str, *, on_device: bool = True, **settings: object) -> nn.Module:
     """A model of transformers, frozen, in float32; what is on this machine is taken first, and never a pickle.
 
-    It lies where such models compute (`device.put_on_device`), without `place` in ordinary memory.
+    It lies where such models compute (`device.put_on_device`), without `on_device` in ordinary memory.
 
     Raises:
         BadInput: transformers is missing, there is nothing to load, or it is something else.
@@ -57,7 +57,7 @@ def load_pretrained(wanted: Wanted, weights: str, *, place: bool = True, **setti
     if missing:
         raise BadInput(f"{wanted.flag}:{weights}: these are not weights of {wanted.what} ({min(missing)} is missing)")
     model = model.eval().requires_grad_(False)
-    return put_on_device(model) if place else model
+    return put_on_device(model) if on_device else model
 
 
 def load_tokenizer(wanted: Wanted, weights: str) -> object:
@@ -81,6 +81,8 @@ def load_tokenizer(wanted: Wanted, weights: str) -> object:
 def load_packaged(wanted: Wanted, weights: str, kind: type) -> nn.Module:
     """A model whose class comes from a package of its own and loads as models of huggingface_hub do, and never a pickle.
 
+    It lies where such models compute, and nothing else is done about that: most of these packages move what they are given.
+
     Raises:
         BadInput: there is nothing to load, or it is something else.
     """
@@ -92,9 +94,10 @@ def load_packaged(wanted: Wanted, weights: str, kind: type) -> nn.Module:
             if loader and not here:
                 download = require("huggingface_hub", for_what=wanted.role).hf_hub_download
                 _first(download, source, offline_only=False, settings={"filename": "model.safetensors"})
-            return put_on_device(_first(kind.from_pretrained, source, here, strict).eval().requires_grad_(False))
+            model = _first(kind.from_pretrained, source, here, strict)
     except Exception as error:  # as above
         raise _mismatch(wanted, weights, error) or _nothing_there(wanted, weights, error) from None
+    return model.eval().requires_grad_(False).to(computing_device())
 
 
 def weights_hash(model: nn.Module) -> str:

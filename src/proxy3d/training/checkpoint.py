@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from proxy3d.errors import BadInput
 from proxy3d.tensor_file import load_tensors, save_tensors
-from proxy3d.training.processes import part_of_mine, whole
+from proxy3d.training.processes import gathered, part_of_mine
 
 
 def save_checkpoint(path: Path, parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer, facts: dict, *, writes: bool = True) -> None:
@@ -20,7 +20,7 @@ def save_checkpoint(path: Path, parameters: dict[str, nn.Parameter], optimizer: 
     tensors: dict[str, Tensor] = {}
     for name, parameter in parameters.items():
         for key, part in {"value": parameter, **optimizer.state.get(parameter, {})}.items():
-            tensor = whole(part.detach())
+            tensor = gathered(part.detach())
             if writes:
                 tensors[f"{key}/{name}"] = tensor.cpu().contiguous()
     if writes:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from proxy3d.training.checkpoint import load_checkpoint, save_checkpoint
-from proxy3d.training.processes import Processes, processes, whole
+from proxy3d.training.processes import Processes, gathered, processes
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def run_stage(
             group["lr"] = rate * learning_rate(step, stage)
         optimizer.zero_grad(set_to_none=True)
         parts = _mean_gradients(objective, step, stage.accumulate, list(chosen.values()), everyone)
-        norm = whole(torch.nn.utils.clip_grad_norm_(list(chosen.values()), 1.0))
+        norm = gathered(torch.nn.utils.clip_grad_norm_(list(chosen.values()), 1.0))
         if not bool(torch.isfinite(norm)):  # one broken batch must not poison an hour of work
             skipped += 1
         else:

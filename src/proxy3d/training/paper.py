@@ -50,7 +50,7 @@ def paper_stages(lr: float, last_lr: float, steps: Callable[[str], int]) -> tupl
     found = []
     for one in PAPER:
         count, first = steps(one.stage.name), one.shows == SYMBOLS
-        stage = Stage(one.stage.name, OURS if first else ("",), count, lr if first else last_lr, warmup=count // 10, betas=BETAS)
+        stage = Stage(one.stage.name, OURS if first else ("",), count, lr if first else last_lr, warmup=count // 10, betas=BETAS, save_every_s=1800)
         found.append(replace(one, stage=stage, asks=tuple(what for what in one.asks if what in SAMPLES or what in (RECORDS, PHRASES))))
     return tuple(found)
 
@@ -194,7 +194,7 @@ def train_paper(
     recipe = replace(recipe, semantic=semantic or recipe.semantic, language_model=model or recipe.language_model)
     builds = semantic_encoder(recipe.semantic), language_model(recipe.language_model)  # wrong names are said before anything is loaded
     torch.manual_seed(seed)
-    eyes, host = builds[0](), builds[1](place=not shares_out())
+    eyes, host = builds[0](), builds[1](on_device=not shares_out())
     seen_by = by_hash(recipe.semantic, eyes)
     data, load, categories = asked_rooms(recipe, Path(rooms), eyes, seen_by.replace(" sha256:", "-"), Path(out))
     width = load(data[0].room_id, False).numbers.feature.shape[1]

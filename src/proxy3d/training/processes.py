@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from proxy3d.device import computing_device
 from proxy3d.errors import BadInput
@@ -53,9 +52,9 @@ class Processes:
         from accelerate.utils import reduce
 
         for parameter in parameters:
-            if isinstance(parameter, DTensor) and parameter.grad is not None:  # backward has left the mean over the processes
+            if is_shared_out(parameter) and parameter.grad is not None:  # backward has left the mean over the processes
                 parameter.grad *= self.count
-        parameters = [parameter for parameter in parameters if not isinstance(parameter, DTensor)]
+        parameters = [parameter for parameter in parameters if not is_shared_out(parameter)]
         if not parameters:
             return
         has = torch.tensor([float(p.grad is not None) for p in parameters])
@@ -103,11 +102,15 @@ class Processes:
         if self.count > 1:
             _accelerate().wait_for_everyone()
 
-    def leave(self) -> None:
-        """Go when all have come here, as the last thing: threads that talk to the others must not outlive the interpreter, which would abort."""
-        if self.count > 1:
+    @contextmanager
+    def until_all_are_through(self) -> Iterator[None]:
+        """Around all that processes do together: threads that talk to the others must not outlive the interpreter, or it aborts now and then."""
+        try:
+            yield
             self.wait()
-            _accelerate().destroy_process_group()
+        finally:
+            if self.count > 1:
+                _accelerate().destroy_process_group()
 
     @contextmanager
     def first_goes_first(self) -> Iterator[None]:
@@ -120,10 +123,16 @@ class Processes:
 
 
 def processes() -> Processes:
-    """Those of this run, as `accelerate launch` or `torchrun` tell in the environment; else this one alone, and accelerate is not imported."""
+    """Those of this run, as `accelerate launch` or `torchrun` tell in the environment; else this one alone, and accelerate is not imported.
+
+    Raises:
+        BadInput: several, on a device over which they cannot talk.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return Processes()
     state = _accelerate()
+    if state.num_processes != int(os.environ["WORLD_SIZE"]):
+        raise BadInput(f"{os.environ['WORLD_SIZE']} processes were started, and on {state.device} each would train alone; start one there")
     return Processes(state.num_processes, state.process_index)
 
 
@@ -132,20 +141,27 @@ def shares_out() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true", "yes")
 
 
-def whole(tensor: Tensor) -> Tensor:
+def is_shared_out(tensor: Tensor) -> bool:
+    """Whether each process holds a part of it."""
+    return hasattr(tensor, "full_tensor")  # a DTensor; importing its class would cost every verb a second
+
+
+def gathered(tensor: Tensor) -> Tensor:
     """All of a tensor of which each process may hold a part; then all must ask for it together."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return tensor.full_tensor() if is_shared_out(tensor) else tensor
 
 
 def part_of_mine(tensor: Tensor, like: Tensor) -> Tensor:
     """The reverse: what this process holds of it, as it does of another tensor of that shape. All have the same file before them."""
-    if not isinstance(like, DTensor):
+    if not is_shared_out(like):
         return tensor
+    from torch.distributed.tensor import distribute_tensor
+
     return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _accelerate() -> object:
-    """The processor, where PROXY3D_DEVICE names nothing else, so processes talk through gloo."""
+    """What accelerate knows of this process and the others; on the processor, where PROXY3D_DEVICE names nothing else, they talk through gloo."""
     from accelerate import PartialState
 
     return PartialState() if PartialState._shared_state else PartialState(cpu=computing_device().type == "cpu", timeout=PATIENCE)

@@ -48,11 +48,11 @@ class Published:
 
     takes_weights = True
 
-    def __call__(self, weights: str, *, place: bool = True) -> CausalHost:
-        """`place` as in `load_pretrained`. Raises BadInput: transformers is missing, there is nothing to load, or it is something else."""
+    def __call__(self, weights: str, *, on_device: bool = True) -> CausalHost:
+        """`on_device` as in `load_pretrained`. Raises BadInput: transformers is missing, there is nothing to load, or it is something else."""
         flag = f"--language-model {self.name}"
         wanted = Wanted(flag, f"the language model {self.name}", self.what, self.example, self.kinds or causal_kinds())
-        model = load_pretrained(wanted, weights, place=place, trust_remote_code=False)
+        model = load_pretrained(wanted, weights, on_device=on_device, trust_remote_code=False)
         return CausalHost(model, load_tokenizer(wanted, weights), name=self.name, named=f"{flag}:{weights}")
 
 

@@ -23,7 +23,7 @@ LONGEST_PX = 1024  # larger pictures are made smaller before corners are looked 
 FOCAL_RATIO = 1.25  # the most by which the two focal lengths may differ
 TURN_DEG = 6.0  # the most by which turns may differ, as a median over all pairs of frames
 DEPTH_RATIO = 1.25  # the most by which depth may differ, as a median over the corners of any frame, once units agree
-KEPT = "structure from motion could not place all pictures, so cameras stay as predicted"
+KEPT = "structure from motion gave no cameras for all pictures that the network could believe, so cameras stay as predicted"
 FOUND = "cameras by structure from motion"
 
 
@@ -83,8 +83,9 @@ def _mapped(colmap: object, folder: Path, pictures: Path, focal_px: float, size_
     camera.camera_model, camera.camera_params = "SIMPLE_PINHOLE", f"{focal_px},{size_px[0] / 2},{size_px[1] / 2}"
     corners.num_threads = pairs.num_threads = steps.num_threads = 1
     steps.ba_refine_extra_params, steps.min_model_size = False, 2
-    colmap.extract_features(folder / "corners.db", pictures, camera_mode=colmap.CameraMode.SINGLE, reader_options=camera, extraction_options=corners)
-    colmap.match_exhaustive(folder / "corners.db", matching_options=pairs)
+    cpu, single = colmap.Device.cpu, colmap.CameraMode.SINGLE
+    colmap.extract_features(folder / "corners.db", pictures, camera_mode=single, reader_options=camera, extraction_options=corners, device=cpu)
+    colmap.match_exhaustive(folder / "corners.db", matching_options=pairs, device=cpu)
     return colmap.incremental_mapping(folder / "corners.db", pictures, folder, options=steps)
 
 

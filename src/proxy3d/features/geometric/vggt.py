@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import nn
 
+from proxy3d.device import computing_device
 from proxy3d.extras import require
 from proxy3d.features.geometric.predicted import Views, in_time_order, placed_by_views
 from proxy3d.features.grid import Grid
@@ -50,7 +51,8 @@ class Vggt:
         """
         frame, place = in_time_order(clip)
         size = longest_side(clip, SIDE_PX, STEP_PX)
-        said = self.model(shown(frame, *size, PLAIN)[None])
+        said = self.model(shown(frame, *size, PLAIN)[None].to(computing_device()))
+        said = {key: said[key].cpu() for key in ("pose_enc", "depth", "depth_conf")}
         cameras = require("vggt.utils.pose_enc", for_what="the geometric encoder vggt")
         camera_from_world, intrinsics = cameras.pose_encoding_to_extri_intri(said["pose_enc"], size)
         pose = invert(rigid(camera_from_world[0, :, :, :3], camera_from_world[0, :, :, 3]))
