@@ -5,6 +5,7 @@ Nothing heavy is imported until a verb runs, so that --help answers at once.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -443,6 +444,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         app(arguments if arguments is not None else sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except (BadInput, CycloptsError) as error:
         line = str(error) if isinstance(error, BadInput) else explained(error)
         print(f"proxy3d: {' '.join(line.split())}", file=sys.stderr)
@@ -450,6 +452,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("proxy3d: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # who read the output has seen enough (| head): the end, as for other programs
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Exception:
         traceback.print_exc()
         print("proxy3d: this is a defect of proxy3d, not of what you typed; please report the lines above", file=sys.stderr)

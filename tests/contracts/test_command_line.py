@@ -366,3 +366,10 @@ def test_the_status_reaches_the_shell():
     done = subprocess.run([sys.executable, "-m", "proxy3d.cli", "frobnicate"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
     assert all(verb.split()[0] in done.stderr for verb in VERBS)
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly():
+    running = subprocess.Popen([sys.executable, "-m", "proxy3d.cli", "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running.stdout.close()
+    assert (running.stderr.read(), running.wait()) == ("", 141)
+    running.stderr.close()
