@@ -22,7 +22,7 @@ from proxy3d.evaluation.headline_data import load_study
 from proxy3d.evaluation.headline_latency import WAYS, latency
 from proxy3d.evaluation.headline_merge import LATENCY, latency_of, merged, same_makings, summary
 from proxy3d.evaluation.headline_scores import DULL, FIGURES, difference, room_figures, row, score
-from proxy3d.evaluation.headline_tables import plot_headline, render_headline
+from proxy3d.evaluation.headline_tables import plot_headline, render_headline, render_unmeasured
 from proxy3d.evaluation.headline_variants import VARIANTS, chosen_variants
 from proxy3d.proxies.clusterers.set_encoder import SetEncoder
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
@@ -174,6 +174,11 @@ def test_a_study_that_is_not_finished_says_how_many_seeds_its_rows_have(invented
     assert "rooms; 3 seeds;" in render_headline(invented)
     invented["rows"][0]["seeds"] = 2
     assert "rooms; 2 to 3 seeds;" in render_headline(invented)
+    assert render_unmeasured(invented) == "All models of the study are in the tables."
+    kept = [line for line in invented["rows"] if line["variant"] not in ("dense", "frames")]
+    assert render_unmeasured({"rows": kept}) == "Not measured yet: every patch a token; one token per frame."
+    with pytest.raises(BadInput, match="lacks 'rows'"):
+        render_unmeasured({})
 
 
 def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(invented):

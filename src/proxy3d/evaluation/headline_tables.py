@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from proxy3d.errors import BadInput
+from proxy3d.evaluation.headline_variants import VARIANTS
 from proxy3d.evaluation.plots import curves
 from proxy3d.evaluation.proxy_tables import cell
 from proxy3d.presets import AUTO
@@ -13,6 +14,7 @@ FIGURES = {"vqa": "3D-VQA", "ref_iou": "3D-Ref IoU", "ref_acc_025": "Acc@0.25", 
 DULL = ("chance", "majority", "majority of its subject")  # rules without a model, so without seeds
 MAIN = ("dense", "ours", "blind", *DULL, "oracle")
 GROUPINGS = ("ours_32", "voxel_32", "farthest_32", "uniform_32", "frames")
+TEACHER = "symbols"  # what all others may begin from
 STAGES = {
     "tokens": "scene tokens",
     "frozen_encoders": "frozen encoders, ms",
@@ -42,6 +44,20 @@ def render_headline(result: Mapping) -> str:
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"headline: lacks {error}; expected what `python -m proxy3d.evaluation.headline` writes") from None
     return "\n\n".join(parts)
+
+
+def render_unmeasured(result: Mapping) -> str:
+    """One sentence: which models of the whole study have no row.
+
+    Raises:
+        BadInput: a figure is missing.
+    """
+    try:
+        there = {row["variant"] for row in result["rows"]}
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"headline: lacks {error}; expected what `python -m proxy3d.evaluation.headline` writes") from None
+    missing = [variant.about for name, variant in VARIANTS.items() if name not in there and name != TEACHER]
+    return f"Not measured yet: {'; '.join(missing)}." if missing else "All models of the study are in the tables."
 
 
 def _seeds(rows: Sequence[Mapping]) -> str:

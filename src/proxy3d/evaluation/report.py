@@ -14,7 +14,7 @@ from pathlib import Path
 from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.answers_by_form import render_answers_by_form
 from proxy3d.evaluation.growth_tables import render_growth, render_honesty, render_plain_questions
-from proxy3d.evaluation.headline_tables import plot_headline, render_headline
+from proxy3d.evaluation.headline_tables import plot_headline, render_headline, render_unmeasured
 from proxy3d.evaluation.proxy_tables import plot_proxies, render_clusterer_speed, render_proxies
 from proxy3d.evaluation.video_tables import render_video_alone, render_video_sfm
 
@@ -231,7 +231,11 @@ PROXIES_BLOCKS: Blocks = {
     "grouping": ("results/grouping.json", render_headline),
     "answers by form": ("results/answers_by_form.json", render_answers_by_form),
 }
-HEADLINE_BLOCKS: Blocks = {"headline": ("results/headline.json", render_headline), "growth": ("results/growth.json", render_growth)}
+HEADLINE_BLOCKS: Blocks = {
+    "headline": ("results/headline.json", render_headline),
+    "not measured": ("results/headline.json", render_unmeasured),
+    "growth": ("results/growth.json", render_growth),
+}
 ENCODERS_BLOCKS: Blocks = {
     "video alone": ("results/video_alone.json", render_video_alone),
     "video sfm": ("results/video_sfm.json", render_video_sfm),
