@@ -57,7 +57,7 @@ class Embedded:
     def file(self) -> Path:
         """Raises BadInput where no weights are named and none ship."""
         if self.weights is None and not SHIPPED.is_file():
-            raise BadInput("--geometric embedded: no weights ship yet; make some (`proxy3d train views`) and type --geometric embedded:FILE")
+            raise BadInput(f"--geometric {self.name}: no weights ship yet; make some (`proxy3d train views`) and type --geometric {self.name}:FILE")
         return SHIPPED if self.weights is None else Path(self.weights).expanduser()
 
     @cached_property
