@@ -20,7 +20,7 @@ from proxy3d.evaluation import headline, headline_latency
 from proxy3d.evaluation.headline import StudySettings, main, study
 from proxy3d.evaluation.headline_data import load_study
 from proxy3d.evaluation.headline_latency import WAYS, latency
-from proxy3d.evaluation.headline_merge import LATENCY, latency_of, merged, same_makings, summary
+from proxy3d.evaluation.headline_merge import LATENCY, by_figure, by_room, latency_of, merged, part_file, same_settings, summary
 from proxy3d.evaluation.headline_scores import DULL, FIGURES, difference, room_figures, row, score
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline, render_unmeasured
 from proxy3d.evaluation.headline_variants import VARIANTS, chosen_variants
@@ -31,7 +31,7 @@ from proxy3d.spacespan.record import Record
 from proxy3d.training.recipes import RECIPES
 from proxy3d.weights import load_weights, save_weights
 
-TINY = StudySettings(steps=3, questions=6, layers=2, width=16, heads=2)
+TINY = StudySettings(steps=3, start=2, questions=6, layers=2, width=16, heads=2)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def world(tmp_path_factory):
 
 
 def run(world, work, only, **more):
-    return study(world / "rooms", [str(world / "weights.safetensors")], work / "out.json", work, only=only, **{"settings": TINY, **more})
+    return study(world / "rooms", str(world / "weights.safetensors"), work / "out.json", work, only=only, **{"settings": TINY, "seeds": 1, **more})
 
 
 @pytest.fixture(scope="module")
@@ -72,22 +72,24 @@ def test_parts_of_several_calls_are_one_result(result):
 @pytest.mark.slow
 def test_what_is_done_is_not_done_again_and_what_is_lost_comes_out_the_same(world, result, monkeypatch):
     work, found = result
-    part = work / "dense-0" / "part.json"
+    part = part_file(work / "out", "dense", 0)
     before, when = json.loads(part.read_text()), part.stat().st_mtime_ns
     run(world, work, "dense,blind")
     assert part.stat().st_mtime_ns == when
     part.unlink()  # as if it had been killed between training and testing
+    (work / "symbols-0" / "answers.safetensors").unlink()  # the start is trained anew, the same
     run(world, work, "dense")
-    assert json.loads(part.read_text())["tested"] == before["tested"]
+    after = json.loads(part.read_text())
+    assert after["tested"] == before["tested"] and after["run"]["start"] == before["run"]["start"]
 
 
 def test_what_cannot_be_meant_is_refused_in_one_line(world, tmp_path):
-    headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "a"})
-    headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "a"})
-    with pytest.raises(BadInput, match="begun with other settings .weights: a, now b.; delete it, or use another --work") as error:
-        headline.same_settings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "b"})
+    headline.write_result(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "a"})
+    headline.same_makings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "a"})
+    with pytest.raises(BadInput, match="begun with other settings .weights: a, now b.; delete it, or use another --work and -o") as error:
+        headline.same_makings(tmp_path / "settings.json", {"study": {"steps": 3}, "weights": "b"})
     assert "\n" not in str(error.value)
-    with pytest.raises(BadInput, match="no variant is called 'sparse'; known: dense, ours") as error:
+    with pytest.raises(BadInput, match="no variant is called 'sparse'; known: symbols, dense, ours") as error:
         run(world, tmp_path, "dense,sparse")
     assert "\n" not in str(error.value)
     with pytest.raises(BadInput, match="no finished part"):
@@ -95,8 +97,9 @@ def test_what_cannot_be_meant_is_refused_in_one_line(world, tmp_path):
 
 
 def test_missing_rooms_and_weights_end_the_command_with_2(world, tmp_path, capsys):
-    assert main(["--rooms", str(tmp_path), "--weights", str(world / "weights.safetensors"), "--work", str(tmp_path)]) == 2
-    assert main(["--rooms", str(world / "rooms"), "--weights", str(tmp_path / "no.safetensors"), "--work", str(tmp_path)]) == 2
+    there = ["--work", str(tmp_path), "-o", str(tmp_path / "out.json")]
+    assert main(["--rooms", str(tmp_path), "--weights", str(world / "weights.safetensors"), *there]) == 2
+    assert main(["--rooms", str(world / "rooms"), "--weights", str(tmp_path / "no.safetensors"), *there]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
@@ -116,20 +119,27 @@ def test_no_steps_no_rounds_and_another_clusterer_are_refused_in_one_line(world,
 def test_parts_made_with_other_settings_are_not_put_together(tmp_path, seed, other):
     made_of = {"study": {"steps": 3}, "weights": "a", "data": "d", "rooms": 4}
     for name, number, settings in (("blind", 0, made_of), ("dense", seed, {**made_of, **other})):
-        part = {"variant": name, "seed": number, "settings": settings, "tested": {"own": {}}}
-        headline.write_result(headline.part_file(tmp_path, name, number), part)
+        part = {"variant": name, "seed": number, "settings": settings, "tested": {"own": {"rooms": [], "figures": {}}}}
+        headline.write_result(part_file(tmp_path, name, number), part)
     with pytest.raises(BadInput, match=f"dense-{seed} and blind-0 were made with different settings .{next(iter(other))}.") as error:
         merged(tmp_path, None)
     assert "\n" not in str(error.value)
-    same_makings(tmp_path, [{"variant": "dense", "seed": n, "settings": {**made_of, "weights": w}} for n, w in enumerate("ab")])
+    same_settings(tmp_path, [{"variant": "dense", "seed": n, "settings": made_of} for n in range(2)])
 
 
 def test_times_of_other_weights_are_not_taken(tmp_path):
-    assert latency_of(tmp_path, {"a"}) is None
+    assert latency_of(tmp_path, "a") is None
     (tmp_path / LATENCY).write_text(json.dumps({"weights": "a"}))
-    assert latency_of(tmp_path, {"a", "b"}) == {"weights": "a"}
-    with pytest.raises(BadInput, match="measured with weights that no finished part was made with"):
-        latency_of(tmp_path, {"b"})
+    assert latency_of(tmp_path, "a") == {"weights": "a"}
+    with pytest.raises(BadInput, match="measured with other weights than the parts beside it"):
+        latency_of(tmp_path, "b")
+
+
+def test_a_part_in_columns_is_the_part_by_room():
+    tested = {"own": {"room_1": {"vqa": 0.5, "nlvr": None}, "room_2": {"vqa": 1.0, "nlvr": 0.25}}}
+    found = by_room(by_figure(tested)["own"])
+    assert list(found) == ["room_1", "room_2"] and np.isnan(found["room_1"]["nlvr"])
+    assert (found["room_1"]["vqa"], found["room_2"]) == (0.5, tested["own"]["room_2"])
 
 
 def test_rooms_made_anew_are_looked_at_anew(world, tmp_path):
@@ -183,7 +193,7 @@ def test_a_study_that_is_not_finished_says_how_many_seeds_its_rows_have(invented
 
 def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(invented):
     text = render_headline(invented)
-    assert "| every patch a token | 0.0 (0.0 to 0.0) |" in text and "| **16 proxies** | 60.0 (60.0 to 60.0) |" in text
+    assert "| every patch a token | 1.0 (1.0 to 1.0) |" in text and "| **16 proxies** | 60.0 (60.0 to 60.0) |" in text
     auto = next(r for r in invented["rows"] if r["tested"] == "auto")
     auto["figures"]["tokens"] = {"mean": 21.4, "low": 20.0, "high": 23.0}
     assert "| **proxies, as many as needed** |" in text and "as many as needed** (21 on average) |" in render_headline(invented)

@@ -97,6 +97,32 @@ def test_answers_of_many_are_answers_of_one_and_a_scene_forgets_them(study, look
         )
 
 
+@pytest.mark.parametrize("bridge", BRIDGES)
+def test_words_said_one_at_a_time_are_those_of_reading_everything_again(study, looked, bridge):
+    grouping = Grouping(OBJECTS) if bridge == "text" else Grouping()
+    reader, lesson = reader_for(study, grouping, bridge=bridge), looked[2][grouping]
+    for cross in reader.cross.values():
+        torch.nn.init.constant_(cross.gate, 0.7)
+    rows, longest = [asked(r, reader).wording.ids for r in looked[3][:4]], 5
+    reader.host.tokenizer.stop = again(reader, lesson, rows[0], longest)[2]  # so that one answer ends before the others
+    slow = [again(reader, lesson, row, longest) for row in rows]
+    assert len(slow[0]) <= 3 and any(len(words) > 1 for words in slow)
+    shown = reader.show(lesson.numbers)
+    packed = Packed.of(rows)
+    with torch.no_grad():
+        assert reader._speak(shown, packed, reader.hear(shown, packed), longest) == slow
+
+
+def again(reader, lesson, question, longest):
+    """The slow twin: for each word the scene, the question and all words so far are read anew."""
+    said = []
+    while len(said) < longest and reader.host.tokenizer.stop not in said:
+        packed = Packed.of([question], [said])
+        with torch.no_grad():
+            said.append(int(reader.says(packed, reader.hear(reader.show(lesson.numbers), packed), packed.end).argmax()))
+    return said
+
+
 def test_a_blind_reader_cannot_tell_rooms_apart_and_a_seeing_one_can(study, looked):
     reader, lesson = reader_for(study), looked[2][Grouping()]
     other = replace(lesson.numbers, feature=lesson.numbers.feature.flip(1), place=lesson.numbers.place + 1, viewer=-lesson.numbers.viewer)

@@ -15,7 +15,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cast_rooms import cast_data_set
 from proxy3d.answers.sequence import IDENTIFIERS, Packed, SequenceReader
-from proxy3d.evaluation.headline import StudySettings, reader_settings, stages, trained
+from proxy3d.evaluation.headline import Study, StudySettings, reader_settings, stages, trained
 from proxy3d.evaluation.headline_data import colour_words, load_study
 from proxy3d.evaluation.headline_variants import VARIANTS
 from proxy3d.features.semantic import SEMANTIC
@@ -287,8 +287,8 @@ def test_a_stopped_stage_is_the_same_stage(study, tmp_path, number):
 @pytest.mark.slow
 def test_the_paper_s_four_stages_run_one_after_another(study, tmp_path):
     data, weights, looks = study
-    reader, facts = trained(PAPERS, 0, weights, data, looks, tmp_path, SMALL)
-    assert {f.stem for f in tmp_path.glob("*.safetensors")} == {"names", "coordinates", "relations", "proxies"}
+    reader, facts = trained("paper_stages", PAPERS, 0, Study(weights, data, looks, SMALL, tmp_path, tmp_path))
+    assert {f.stem for f in (tmp_path / "paper_stages-0").glob("*.safetensors")} == {"names", "coordinates", "relations", "proxies"}
     assert facts["parameters"] == sum(p.numel() for p in reader.parameters()) and facts["loss"].keys() >= {"words", "name"}
     lesson = looks.load(data.rooms["train"][0].room_id, Grouping())
     assert reader.replies(reader.show(lesson.numbers), [reader.host.tokenizer.encode("where is <OBJ003>? <answer>")])[0].text is not None

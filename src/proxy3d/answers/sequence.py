@@ -95,7 +95,7 @@ class Packed:
 class Shown:
     """A scene that was read once; every question goes on from here."""
 
-    cache: object  # keys and values of its P tokens in every layer
+    cache: object  # keys and values of its P tokens in every layer, then of words
     length: int  # P
     memory: Float[Tensor, "1 1+K W"] | None  # for cross-attention instead: the tokens themselves
     middle: Float[Tensor, "K W"]  # the things in it, half-way through the layers
@@ -183,7 +183,7 @@ class SequenceReader(nn.Module):
         """Read a scene: see `tokens`."""
         hidden, things = self.tokens(numbers, identity, symbols=symbols)
         if self.cross:
-            return Shown(None, 0, hidden, hidden[0, things], hidden[0, things], numbers.xyz_room_m, numbers.viewer)
+            return Shown(self.host.new_cache(), 0, hidden, hidden[0, things], hidden[0, things], numbers.xyz_room_m, numbers.viewer)
         cache, rotary = self.host.new_cache(), self.host.rotary(hidden, torch.arange(hidden.shape[1])[None])
         middle = self._run(hidden, range(self.half), None, rotary, cache, None)
         last = self._run(middle, range(self.half, self.settings.layers), None, rotary, cache, None)
@@ -193,12 +193,7 @@ class SequenceReader(nn.Module):
         """Read questions, with what is known of their answers, after a scene. Fills the scene's cache: see `forget`."""
         sees, hidden = packed.sees(shown.length), self.host.embed(packed.ids)[None]
         rotary = self.host.rotary(hidden, (packed.place + shown.length)[None])
-        hidden = self._run(hidden, range(self.half), sees, rotary, shown.cache, shown.memory)
-        found = self.named(self._normal(hidden), shown.middle).float()
-        share = found.sigmoid()
-        seen = share @ shown.middle / (share.sum(-1, keepdim=True) + 0.1)
-        sure = torch.stack([found.amax(-1) / 4, share.sum(-1).log1p()], -1)
-        hidden = hidden + self.take_in(seen) + self.sure(sure)
+        hidden, found = self._found(self._run(hidden, range(self.half), sees, rotary, shown.cache, shown.memory), shown)
         told = None
         if self.measured is not None:
             at, is_word = packed.by_question()
@@ -209,6 +204,14 @@ class SequenceReader(nn.Module):
         if told is not None:  # a measure may be the answer as it is
             last = last.index_add(0, packed.slot, self.at_once(told.slot).to(last.dtype))
         return Heard(found, told, last)
+
+    def _found(self, hidden: Float[Tensor, "1 S W"], shown: Shown) -> tuple[Float[Tensor, "1 S W"], Float[Tensor, "S K"]]:
+        """Words that have taken in the things they name, and which these are (logits)."""
+        found = self.named(self._normal(hidden), shown.middle).float()
+        share = found.sigmoid()
+        seen = share @ shown.middle / (share.sum(-1, keepdim=True) + 0.1)
+        sure = torch.stack([found.amax(-1) / 4, share.sum(-1).log1p()], -1)
+        return hidden + self.take_in(seen) + self.sure(sure), found
 
     def own_boxes(self, shown: Shown) -> Float[Tensor, "K 6"]:
         """The box of what each thing is part of, whatever is asked."""
@@ -230,12 +233,15 @@ class SequenceReader(nn.Module):
 
     def says(self, packed: Packed, heard: Heard, at: Int[Tensor, "A"]) -> Float[Tensor, "A V"]:
         """Log probability of the word that comes after each of these places: one of its own, or one of the question's."""
-        state = heard.last[at]
-        own = (packed.row[None] == packed.row[at][:, None]) & packed.is_question[None]
+        return self._next(heard.last[at], packed.row[at], packed, heard)
+
+    def _next(self, state: Float[Tensor, "A W"], row: Int[Tensor, "A"], packed: Packed, heard: Heard) -> Float[Tensor, "A V"]:
+        """Log probability of the word after each state, which belongs to the question `row`."""
+        own = (packed.row[None] == row[:, None]) & packed.is_question[None]
         copied = (self.copies(state) @ self.copied(heard.last).T / state.shape[-1] ** 0.5).float().masked_fill(~own, -torch.inf).softmax(-1)
         share = self.own(state).float().sigmoid()
         spoken = self.next_word(state).float().softmax(-1) * share
-        return spoken.scatter_add(1, packed.ids.expand(len(at), -1), copied * (1 - share)).clamp_min(1e-9).log()
+        return spoken.scatter_add(1, packed.ids.expand(len(state), -1), copied * (1 - share)).clamp_min(1e-9).log()
 
     @staticmethod
     def forget(shown: Shown) -> None:
@@ -268,18 +274,32 @@ class SequenceReader(nn.Module):
         box = torch.zeros(*point.shape, 6)
         rows, columns = (point.sigmoid() >= least).nonzero(as_tuple=True)
         box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
-        measured, best = self.lengths(packed, heard).exp(), self.says(packed, heard, packed.slot).argmax(-1).tolist()
-        said: list[list[int]] = [[] for _ in questions]
-        still = list(range(len(questions))) if longest else []
-        while still:
-            for row, word in zip(still, best, strict=True):
-                said[row].append(word)
-            still = [row for row in still if said[row][-1] != self.host.tokenizer.stop and len(said[row]) < longest]
-            if still:
-                self.forget(shown)
-                packed = Packed.of([questions[row] for row in still], [said[row] for row in still])
-                best = self.says(packed, self.hear(shown, packed), packed.end).argmax(-1).tolist()
+        measured = self.lengths(packed, heard).exp()
+        said = self._speak(shown, packed, heard, longest)
         return [Reply(self._text(said[i], measured[i]), point[i], box[i]) for i in range(len(questions))]
+
+    def _speak(self, shown: Shown, packed: Packed, heard: Heard, longest: int) -> list[list[int]]:
+        """Greedy words after questions that were just read. Each word is read once: all before it are in the scene's cache."""
+        said: list[list[int]] = [[] for _ in packed.asked]
+        if not longest:
+            return said
+        still, rows = torch.arange(len(said)), packed.row  # whose each word behind the scene is
+        best = self.says(packed, heard, packed.slot).argmax(-1)
+        for place in range(longest):
+            for row, word in zip(still.tolist(), best.tolist(), strict=True):
+                said[row].append(word)
+            goes_on = best != self.host.tokenizer.stop
+            still, best = still[goes_on], best[goes_on]
+            if not len(still) or place == longest - 1:
+                break
+            rows = torch.cat([rows, still])
+            sees = torch.cat([torch.ones(len(still), shown.length, dtype=torch.bool), still[:, None] == rows[None]], 1)[None, None]
+            hidden = self.host.embed(best)[None]
+            rotary = self.host.rotary(hidden, (packed.asked[still] + place + shown.length)[None])
+            hidden = self._found(self._run(hidden, range(self.half), sees, rotary, shown.cache, shown.memory), shown)[0]
+            last = self._normal(self._run(hidden, range(self.half, self.settings.layers), sees, rotary, shown.cache, shown.memory))
+            best = self._next(last, still, packed, heard).argmax(-1)
+        return said
 
     def _text(self, said: Sequence[int], measured: Tensor) -> str:
         tokenizer = self.host.tokenizer

@@ -12,7 +12,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,11 +21,12 @@ from proxy3d.answers.boxes import merge_votes
 from proxy3d.answers.sequence import SequenceReader, SequenceSettings
 from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.headline_data import StudyData, StudyLooks, load_study, study_weights
-from proxy3d.evaluation.headline_merge import merged
+from proxy3d.evaluation.headline_merge import by_figure, merged, part_file
 from proxy3d.evaluation.headline_scores import room_figures, score
-from proxy3d.evaluation.headline_variants import Variant, chosen_variants
+from proxy3d.evaluation.headline_variants import START, VARIANTS, Variant, chosen_variants
 from proxy3d.evaluation.run import write_result
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
+from proxy3d.tensor_file import load_tensors
 from proxy3d.training import sequence
 from proxy3d.training.loop import run_stage
 from proxy3d.training.made_questions import with_names
@@ -35,48 +36,67 @@ from proxy3d.training.representations import OBJECTS, Grouping, say
 from proxy3d.training.sequence import SequenceObjective, StudyRoom, go_on_from
 from proxy3d.training.stages import CURRICULA, TOKENS, ReaderStage, timed
 from proxy3d.training.threshold import best_least
-from proxy3d.weights import Weights
+from proxy3d.weights import DEFAULT, Weights
 
 
 @dataclass(frozen=True)
 class StudySettings:
     """What all variants share."""
 
-    steps: int = 1200  # of the stage in which questions are asked; a third as many go before it in which tokens only say what they are.
+    steps: int = 600  # of the stage in which questions are asked; a third as many go before it in which tokens only say what they are.
     # Other curricula share out as many in all.
+    start: int = 6000  # steps of one reader that learns the language of rooms on true objects before all others, which go on from its words; 0: none
     rooms: int = 1  # per step
     questions: int = 24  # of each
     layers: int = 6
     width: int = 256
     heads: int = 4
-    start: str = ""  # checkpoint of a reader that has answered questions about symbols (variant `symbols`); all others go on from its words
 
 
 def study(
-    rooms: Path, weights: Sequence[str], out: Path, work: Path, *, only: str | None = None, settings: StudySettings, limit: int | None = None
+    rooms: Path, weights: str, out: Path, work: Path, *, only: str | None = None, settings: StudySettings, seeds: int = 3, limit: int | None = None
 ) -> dict:
-    """Train and test what is not done yet, then write what all finished parts in `work` say to `out`.
+    """Train and test what is not done yet, then write what all finished parts say to `out`.
 
-    Several processes may work in the same folder on different variants; the last one to finish has the whole result.
+    Finished parts lie beside `out`, in a folder of its name; checkpoints and looks in `work`. Several processes may work on different
+    variants once the start is trained; the last one to finish has the whole result.
 
     Raises:
-        BadInput: no rooms, no such weights, no steps, an unknown variant, or a part that was made with other settings.
+        BadInput: no rooms, no such weights, no steps or seeds, an unknown variant, or a part that was made with other settings.
     """
-    if not weights:
-        raise BadInput("no weights; expected one file per seed, made by `proxy3d train proxies --seed S -o runs/out/proxies-S`")
-    if settings.steps < 1:
-        raise BadInput(f"--steps {settings.steps}: expected at least 1")
-    if settings.start and not Path(settings.start).is_file():
-        raise BadInput(f"--start {settings.start}: no such file; expected <work>/symbols-0/answers.safetensors of a finished variant `symbols`")
-    variants, loaded = chosen_variants(only), [study_weights(name) for name in weights]
+    for name, number in (("steps", settings.steps), ("seeds", seeds)):
+        if number < 1:
+            raise BadInput(f"--{name} {number}: expected at least 1")
+    variants, loaded = chosen_variants(only), study_weights(weights)
     data = load_study(Path(rooms), limit)
-    for seed, one in enumerate(loaded):
-        looks = looks_of(Path(work), one, data)
+    of_study = Study(loaded, data, looks_of(Path(work), loaded, data), settings, Path(out).with_suffix(""), Path(work))
+    if settings.start and not all(variant.identifiers for variant in variants.values()):
+        of_study = replace(of_study, start=begun(of_study)[2])
+    for seed in range(seeds):
         for name, variant in variants.items():
-            run_part(name, variant, seed, one, data, looks, Path(work), settings)
-    result = merged(Path(work), data)
+            if name != START or not settings.start or seed == 0:
+                run_part(name, variant, seed, of_study)
+    result = merged(of_study.parts, data)
     write_result(Path(out), result)
     return result
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all parts of one study share."""
+
+    weights: Weights
+    data: StudyData
+    looks: StudyLooks
+    settings: StudySettings
+    parts: Path  # folder of finished parts
+    work: Path
+    start: Path | None = None  # checkpoint that readers go on from
+
+    def made_of(self, settings: StudySettings) -> dict:
+        """What decides every figure beside variant and seed."""
+        known = {"weights": self.weights.hash, "data": data_hash(self.data.folder)["sha256"], "rooms": len(self.data.rooms["train"])}
+        return {"study": asdict(settings), **known}
 
 
 def looks_of(work: Path, weights: Weights, data: StudyData) -> StudyLooks:
@@ -85,69 +105,82 @@ def looks_of(work: Path, weights: Weights, data: StudyData) -> StudyLooks:
     return StudyLooks(folder, data, weights)
 
 
-def part_file(work: Path, name: str, seed: int) -> Path:
-    """Where the result of one variant and seed lies."""
-    return Path(work) / f"{name}-{seed}" / "part.json"
-
-
-def run_part(
-    name: str, variant: Variant, seed: int, weights: Weights, data: StudyData, looks: StudyLooks, work: Path, settings: StudySettings
-) -> None:
+def run_part(name: str, variant: Variant, seed: int, study: Study) -> None:
     """Train and test one variant with one seed, as far as that is not done; a killed run goes on where it was.
 
     Raises:
         BadInput: something else was begun there.
     """
-    file = part_file(work, name, seed)
-    shared = asdict(settings) | {"start": hashlib.sha256(Path(settings.start).read_bytes()).hexdigest() if settings.start else ""}
-    made_of = {"study": shared, "weights": weights.hash, "data": data_hash(data.folder)["sha256"], "rooms": len(data.rooms["train"])}
-    same_settings(file.with_name("settings.json"), made_of)
+    file, made_of = part_file(study.parts, name, seed), study.made_of(study.settings)
     if file.exists():
+        same_makings(file, made_of)
         return
     say(f"{name}, seed {seed}")
-    reader, facts = trained(variant, seed, weights, data, looks, file.parent, settings)
+    reader, facts = begun(study)[:2] if name == START and study.settings.start else trained(name, variant, seed, study)
     started = time.monotonic()
-    looks.ahead([room.room_id for split in ("val", "test") for room in data.rooms[split]], list(variant.tested.values()))
-    least = fitted(reader, variant, data, looks)
-    tested = {label: tested_rooms(reader, variant, grouping, least[label], data, looks) for label, grouping in variant.tested.items()}
+    study.looks.ahead([room.room_id for split in ("val", "test") for room in study.data.rooms[split]], list(variant.tested.values()))
+    least = fitted(reader, variant, study.data, study.looks)
+    tested = {label: tested_rooms(reader, variant, grouping, least[label], study.data, study.looks) for label, grouping in variant.tested.items()}
     run = {**facts, "least_score": least, "test_seconds": time.monotonic() - started, **machine()}
-    write_result(file, {"variant": name, "about": variant.about, "seed": seed, "settings": made_of, "tested": tested, "run": run})
+    part = {"variant": name, "about": variant.about, "seed": seed, "settings": made_of, "tested": by_figure(tested), "run": run}
+    write_result(file, part, compact=True)
 
 
-def same_settings(file: Path, made_of: dict) -> None:
-    """Raises BadInput when a folder was begun with other settings; else notes them."""
-    if not file.exists():
-        write_result(file, made_of)
-    elif (found := json.loads(file.read_text(encoding="utf-8"))) != made_of:
+def begun(study: Study) -> tuple[SequenceReader, dict, Path]:
+    """The reader that others go on from, trained as far as it is not, and its checkpoint. It depends on neither their steps nor their seeds."""
+    alone = replace(study, settings=replace(study.settings, steps=study.settings.start, start=0), start=None)
+    return *trained(START, VARIANTS[START], 0, alone), study.work / f"{START}-0" / "answers.safetensors"
+
+
+def same_makings(file: Path, made_of: dict) -> None:
+    """Raises BadInput when a checkpoint or a finished part was made with other settings."""
+    found = json.loads(file.read_text(encoding="utf-8"))
+    found = found.get("settings", found)
+    if found != made_of:
         other = next(key for key in made_of if found.get(key) != made_of[key])
         changed = f"{other}: {found.get(other)}, now {made_of[other]}"
-        raise BadInput(f"{file.parent}: begun with other settings ({changed}); delete it, or use another --work")
+        raise BadInput(f"{file}: begun with other settings ({changed}); delete it, or use another --work and -o")
 
 
-def trained(
-    variant: Variant, seed: int, weights: Weights, data: StudyData, looks: StudyLooks, folder: Path, settings: StudySettings
-) -> tuple[SequenceReader, dict]:
+def trained(name: str, variant: Variant, seed: int, study: Study) -> tuple[SequenceReader, dict]:
     """A reader after all stages, and what training it took."""
-    reader = SequenceReader(reader_settings(variant, weights, data, settings), seed=seed)
-    if settings.start and not variant.identifiers:  # those have words of their own, and stages on symbols too
-        go_on_from(reader, Path(settings.start))
-    rooms = data.asked(reader, "train")
+    folder, data, settings = study.work / f"{name}-{seed}", study.data, study.settings
+    noted = folder / "settings.json"
+    if noted.exists():
+        same_makings(noted, study.made_of(settings))
+    else:
+        write_result(noted, study.made_of(settings))
+    reader, facts = SequenceReader(reader_settings(variant, study.weights, data, settings), seed=seed), {}
+    if study.start and not variant.identifiers:  # those have words of their own, and stages on symbols too
+        go_on_from(reader, study.start)
+        facts["start"] = values_hash(study.start)
+    rooms, last = data.asked(reader, "train"), {}
     common = sequence.PackedSettings(rooms=settings.rooms, questions=settings.questions, weight_names=0.5 if variant.names else 0.0)
-    facts = {}
-    todo = stages(settings.steps, variant.curriculum)
+    seconds, todo = 0.0, stages(settings.steps, variant.curriculum)
     for left, one in zip(reversed(range(len(todo))), todo, strict=True):  # stages still to come: the last one has the same seed in all curricula
         if variant.names or one.asks != (TOKENS,):
-            objective = SequenceObjective(reader, rooms, variant.representation, looks.load, one.packed(common), seed + 1000 * left)
-            facts[one.stage.name] = run_stage(one.stage, objective, folder, log=say)
+            objective = SequenceObjective(reader, rooms, variant.representation, study.looks.load, one.packed(common), seed + 1000 * left)
+            last = run_stage(one.stage, objective, folder, log=say)
+            seconds += last["seconds"]
     asked = sum(min(len(room.questions), settings.questions) for room in rooms) / len(rooms) * settings.rooms
-    last = facts[one.stage.name]
     return reader.eval(), {
+        **facts,
+        "bf16": common.bf16,
         "parameters": sum(p.numel() for p in reader.parameters()),
-        "train_seconds": sum(f["seconds"] for f in facts.values()),
+        "train_seconds": seconds,
         "ms_per_step": 1000 * last["seconds"] / max(last["step"], 1),
         "questions_per_second": asked * last["step"] / max(last["seconds"], 1e-9),
         "loss": last["loss"],
     }
+
+
+def values_hash(checkpoint: Path) -> str:
+    """SHA-256 of what was learnt, without the times and losses that lie beside it."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(load_tensors(checkpoint)[0].items()):
+        if name.startswith("value/"):
+            found.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def reader_settings(variant: Variant, weights: Weights, data: StudyData, settings: StudySettings) -> SequenceSettings:
@@ -218,17 +251,19 @@ def answered(
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.headline", description=__doc__)
-    parser.add_argument("--weights", nargs="+", required=True, help="one file per seed, made by `proxy3d train proxies --seed S`")
+    parser.add_argument("--weights", default=DEFAULT, help="whose proxy encoder looks at rooms (default the shipped one)")
     parser.add_argument("--rooms", default="data/rooms", help="folder made by `proxy3d data make`")
     parser.add_argument("--only", help="variants with commas between them; default all")
-    parser.add_argument("--steps", type=int, default=StudySettings.steps)
-    parser.add_argument("--start", default="", help="answers.safetensors of the variant symbols: readers that know the language of rooms already")
+    parser.add_argument("--seeds", type=int, default=3, help="how many readers of each variant (default 3)")
+    parser.add_argument("--steps", type=int, default=StudySettings.steps, help=f"of each reader (default {StudySettings.steps})")
+    parser.add_argument("--start-steps", type=int, default=StudySettings.start, help="of the one that all others go on from; 0: from nothing")
     parser.add_argument("--limit-rooms", type=int, help="only so many rooms of each split")
-    parser.add_argument("--work", default="runs/out/headline", help="looks, checkpoints and finished parts")
-    parser.add_argument("-o", "--out", default="results/headline.json")
+    parser.add_argument("--work", default="runs/out/headline", help="looks and checkpoints")
+    parser.add_argument("-o", "--out", default="results/headline.json", help="finished parts are kept in a folder of the same name beside it")
     chosen = parser.parse_args(arguments)
-    settings = StudySettings(steps=chosen.steps, start=chosen.start)
-    study(Path(chosen.rooms), chosen.weights, Path(chosen.out), Path(chosen.work), only=chosen.only, settings=settings, limit=chosen.limit_rooms)
+    settings = StudySettings(steps=chosen.steps, start=chosen.start_steps)
+    paths = Path(chosen.rooms), chosen.weights, Path(chosen.out), Path(chosen.work)
+    study(*paths, only=chosen.only, settings=settings, seeds=chosen.seeds, limit=chosen.limit_rooms)
 
 
 if __name__ == "__main__":

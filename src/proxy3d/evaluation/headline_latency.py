@@ -28,6 +28,7 @@ from proxy3d.training.lessons import learned_points, lesson_of
 from proxy3d.training.patches import patches_of_clip
 from proxy3d.training.recipes import found_rooms, machine
 from proxy3d.training.representations import PATCHES, Grouping, owners, taken
+from proxy3d.weights import DEFAULT
 
 QUESTION = "Is there a table?"
 ANSWER = 2  # tokens: "yes" or "no", and the stop; an untrained reader would go on and on
@@ -140,11 +141,11 @@ def status_mb(field: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exit status 0 done, 2 the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proxy3d.evaluation.headline_latency", description=__doc__)
-    parser.add_argument("--weights", required=True, help="made by `proxy3d train proxies`")
+    parser.add_argument("--weights", default=DEFAULT, help="whose proxy encoder looks at rooms (default the shipped one)")
     parser.add_argument("--rooms", default="data/rooms/test", help="one split of a folder made by `proxy3d data make`")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--peak-of", choices=tuple(WAYS), help=argparse.SUPPRESS)
-    parser.add_argument("-o", "--out", default=f"runs/out/headline/{LATENCY}")
+    parser.add_argument("-o", "--out", default=f"results/headline/{LATENCY}")
     chosen = parser.parse_args(arguments)
     if chosen.peak_of:
         print(json.dumps(peak_of(chosen.peak_of, Path(chosen.rooms), chosen.weights)))

@@ -19,29 +19,51 @@ from proxy3d.evaluation.metrics.answers import VARIANT
 from proxy3d.training.lessons import room_boxes
 from proxy3d.training.recipes import data_hash, machine
 
-LATENCY = "latency.json"  # in the work folder, written by headline_latency
+LATENCY = "latency.json"  # among the finished parts, written by headline_latency
 MIN_PIXELS = 60  # an object that somebody could mean
 Parts = dict[tuple[str, str], list[list[dict[str, float]]]]  # (variant, test) -> seeds -> rooms -> figures
 
 
-def merged(work: Path, data: StudyData) -> dict:
+def part_file(parts: Path, name: str, seed: int) -> Path:
+    """Where the result of one variant and seed lies."""
+    return Path(parts) / f"{name}-{seed}.json"
+
+
+def by_figure(tested: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> dict:
+    """Figures of each room as columns, which take less space: {test: {room: {figure: value}}} -> {test: {"rooms": [], figure: []}}."""
+    out = {}
+    for label, rooms in tested.items():
+        names = next(iter(rooms.values())) if rooms else {}
+        out[label] = {"rooms": list(rooms), "figures": {name: [room[name] for room in rooms.values()] for name in names}}
+    return out
+
+
+def by_room(columns: Mapping) -> dict[str, dict[str, float]]:
+    """The reverse for one test. JSON has no NaN: a figure that does not exist is null there."""
+    rows = zip(*columns["figures"].values(), strict=True)
+    values = [[float("nan") if value is None else value for value in row] for row in rows]
+    return {room: dict(zip(columns["figures"], row, strict=True)) for room, row in zip(columns["rooms"], values, strict=True)}
+
+
+def merged(folder: Path, data: StudyData) -> dict:
     """The result of a study as far as it has gone.
 
     Raises:
         BadInput: no part is finished, two were made with different settings, or a time was taken with weights of none of them.
     """
-    found = [json.loads(f.read_text(encoding="utf-8")) for f in sorted(work.glob("*/part.json"))]
+    found = [json.loads(f.read_text(encoding="utf-8")) for f in sorted(folder.glob("*-[0-9]*.json"))]
     if not found:
-        raise BadInput(f"{work}: no finished part; expected {work}/<variant>-<seed>/part.json")
-    ids = sorted(next(iter(found[0]["tested"].values())))
+        raise BadInput(f"{folder}: no finished part; expected {part_file(folder, '<variant>', 0)}")
+    same_settings(folder, found)
+    ids = sorted(next(iter(found[0]["tested"].values()))["rooms"])
     parts: Parts = defaultdict(list)
-    same_makings(work, found)
-    latency = latency_of(work, {p["settings"]["weights"] for p in found})
+    latency = latency_of(folder, found[0]["settings"]["weights"])
     for part in sorted(found, key=lambda p: (p["variant"], p["seed"])):
-        for label, rooms in part["tested"].items():
+        for label, columns in part["tested"].items():
+            rooms = by_room(columns)
             if sorted(rooms) != ids:
-                raise BadInput(f"{work}: {part['variant']}-{part['seed']} was tested on other rooms than {found[0]['variant']}-{found[0]['seed']}")
-            parts[part["variant"], label].append([with_nan(rooms[i]) for i in ids])
+                raise BadInput(f"{folder}: {part['variant']}-{part['seed']} was tested on other rooms than {found[0]['variant']}-{found[0]['seed']}")
+            parts[part["variant"], label].append([rooms[i] for i in ids])
     parts |= dull_rules(data, ids)
     order = [(name, label) for name, variant in VARIANTS.items() for label in variant.tested]
     keys = [k for k in order if k in parts] + [k for k in parts if k not in order]
@@ -54,40 +76,34 @@ def merged(work: Path, data: StudyData) -> dict:
         "summary": summary(parts, latency),
         "latency": latency,
         "training": {f"{p['variant']}-{p['seed']}": {k: v for k, v in p["run"].items() if k != "loss"} for p in found},
-        "settings": found[0]["settings"]["study"],
+        "settings": found[0]["settings"],
         "run": {"data": data_hash(data.folder), **machine()},
     }
 
 
-def same_makings(work: Path, found: Sequence[Mapping]) -> None:
-    """Raises BadInput unless all parts share their settings, and those of one seed their weights."""
-    firsts: dict[int, Mapping] = {}
+def same_settings(folder: Path, found: Sequence[Mapping]) -> None:
+    """Raises BadInput unless all parts were made with the same settings."""
+    first = found[0]
     for part in found:
-        for first, of_seed in ((found[0], False), (firsts.setdefault(part["seed"], part), True)):
-            ours, theirs = part["settings"], first["settings"]
-            if other := sorted(k for k in ours.keys() | theirs.keys() if (k == "weights") == of_seed and ours.get(k) != theirs.get(k)):
-                pair = f"{part['variant']}-{part['seed']} and {first['variant']}-{first['seed']}"
-                raise BadInput(f"{work}: {pair} were made with different settings ({', '.join(other)}); delete one, or use another --work")
+        ours, theirs = part["settings"], first["settings"]
+        if other := sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k)):
+            pair = f"{part['variant']}-{part['seed']} and {first['variant']}-{first['seed']}"
+            raise BadInput(f"{folder}: {pair} were made with different settings ({', '.join(other)}); delete one, or use another -o")
 
 
-def latency_of(work: Path, weights: set[str]) -> dict | None:
+def latency_of(folder: Path, weights: str) -> dict | None:
     """What headline_latency measured, if it did.
 
     Raises:
         BadInput: it measured other weights.
     """
-    file = work / LATENCY
+    file = folder / LATENCY
     if not file.exists():
         return None
     found = json.loads(file.read_text(encoding="utf-8"))
-    if found["weights"] not in weights:
-        raise BadInput(f"{file}: measured with weights that no finished part was made with; delete it, or measure those of a part")
+    if found["weights"] != weights:
+        raise BadInput(f"{file}: measured with other weights than the parts beside it; delete it, or measure theirs")
     return found
-
-
-def with_nan(room: Mapping[str, float | None]) -> dict[str, float]:
-    """JSON has no NaN: a figure that does not exist is null there."""
-    return {key: float("nan") if value is None else value for key, value in room.items()}
 
 
 def dull_rules(data: StudyData, ids: list[str]) -> Parts:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.headline_variants import VARIANTS
+from proxy3d.evaluation.headline_variants import START, VARIANTS
 from proxy3d.evaluation.plots import curves
 from proxy3d.evaluation.proxy_tables import cell
 from proxy3d.presets import AUTO
 
 FIGURES = {"vqa": "3D-VQA", "ref_iou": "3D-Ref IoU", "ref_acc_025": "Acc@0.25", "ref_acc_050": "Acc@0.5", "nlvr": "NLVR-3D"}
 DULL = ("chance", "majority", "majority of its subject")  # rules without a model, so without seeds
-MAIN = ("dense", "ours", "blind", *DULL, "oracle")
+MAIN = ("dense", "ours", "blind", *DULL, "oracle", START)
 GROUPINGS = ("ours_32", "voxel_32", "farthest_32", "uniform_32", "frames")
-TEACHER = "symbols"  # what all others may begin from
 STAGES = {
     "tokens": "scene tokens",
     "frozen_encoders": "frozen encoders, ms",
@@ -56,7 +55,7 @@ def render_unmeasured(result: Mapping) -> str:
         there = {row["variant"] for row in result["rows"]}
     except (KeyError, TypeError) as error:
         raise BadInput(f"headline: lacks {error}; expected what `python -m proxy3d.evaluation.headline` writes") from None
-    missing = [variant.about for name, variant in VARIANTS.items() if name not in there and name != TEACHER]
+    missing = [variant.about for name, variant in VARIANTS.items() if name not in there and name != START]
     return f"Not measured yet: {'; '.join(missing)}." if missing else "All models of the study are in the tables."
 
 

@@ -11,6 +11,7 @@ from proxy3d.training.representations import DRAWN, FRAMES, OBJECTS, PATCHES, Gr
 from proxy3d.training.sequence import SYMBOLS
 from proxy3d.training.stages import CURRICULA
 
+START = "symbols"  # the variant that all others may go on from
 OWN = "own"  # how a result is called where a model is tested on what it was trained on
 
 
@@ -47,10 +48,10 @@ _OURS = Grouping()
 COUNTS = {f"p{n}": Grouping(proxies=n) for n in DRAWN} | {AUTO: Grouping(proxies=AUTO)}
 
 VARIANTS: dict[str, Variant] = {
+    START: _one("true objects as tokens, from which all others go on", Grouping(OBJECTS)),
     "dense": _one("every patch a token", Grouping(PATCHES)),
     "ours": Variant("proxies, any number of them", Representation(_DRAWN), COUNTS),
     "blind": _one("nothing", _OURS, ("feature", "place", "viewer")),
-    "symbols": _one("true objects as tokens", Grouping(OBJECTS)),
     "oracle": _one("true boxes as text", Grouping(OBJECTS), bridge="text"),
     # Other ways to as many tokens, with the same learned features.
     "ours_32": _one("32 proxies", _OURS),

@@ -112,11 +112,11 @@ def asked_how(pipeline: Pipeline) -> dict:
     }
 
 
-def write_result(path: Path, result: dict) -> None:
-    """JSON with sorted keys and rounded numbers, written whole or not at all."""
+def write_result(path: Path, result: dict, *, compact: bool = False) -> None:
+    """JSON with sorted keys and rounded numbers, written whole or not at all; `compact` for what nobody reads line by line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
-    part.write_text(json.dumps(_rounded(result), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(_rounded(result), indent=None if compact else 1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, path)
 
 

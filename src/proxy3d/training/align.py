@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ from proxy3d.tokens.position import seen_from_start
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.lessons import MEASURED, Question, RoomLesson, box_loss, object_target, pointing_target
 from proxy3d.training.nouns import name_target
+from proxy3d.training.precision import bf16_is_faster
 
 WORST = 3  # misses that are looked at once more
 
@@ -40,7 +41,7 @@ class AlignSettings:
     questions: int = 12  # drawn from each
     speak: bool = False  # run the language model's upper layers: stage 3
     blur: float = 0.8  # most noise on proxy features, in their own standard deviations
-    bf16: bool = True  # a step computes in bfloat16 where autograd allows; weights and losses stay in float32
+    bf16: bool = field(default_factory=bf16_is_faster)  # a step computes in bfloat16 where autograd allows; weights and losses stay in float32
     blind: bool = False  # scene numbers are zeroed: the baseline that only reads questions
     weight_point: float = 4.0
     weight_box: float = 0.5

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -30,6 +30,7 @@ from proxy3d.training.lessons import RoomLesson, lesson_of
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.made_questions import PHRASES, made_records, named_objects, named_phrases
 from proxy3d.training.patches import RoomPatches, cached_patches
+from proxy3d.training.precision import bf16_is_faster
 from proxy3d.training.processes import processes, shares_out
 from proxy3d.training.recipes import WORDED_FAMILIES, category_words, colours_of, found_rooms, run_card, write_card
 from proxy3d.training.representations import OBJECTS, Grouping, Looks, objects_of, packed_lesson
@@ -67,7 +68,7 @@ class PaperRecipe:
     questions: int = 16  # about the one room of a micro-step
     whole: bool = True  # the language model's words and layers move in the last stage [P]
     rank: int = 0  # else low-rank additions to its layers
-    bf16: bool = True
+    bf16: bool = field(default_factory=bf16_is_faster)
     stages: tuple[ReaderStage, ...] = paper_stages(1e-4, 5e-6, lambda name: SAMPLES[name] // BATCH)
 
 

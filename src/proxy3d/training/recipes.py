@@ -357,8 +357,9 @@ def machine() -> dict:
     """Where and from which commit a result comes."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
     changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+    processor = f"{platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {os.cpu_count()} cores"
     return {
         "commit": (commit or "unknown") + ("+changes" if changed else ""),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {torch.get_num_threads()} threads",
+        "machine": f"{processor}, torch {torch.__version__}, {torch.get_num_threads()} threads",
         "python": platform.python_version(),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -23,6 +23,7 @@ from proxy3d.training.lessons import MEASURED, Question, RoomLesson, as_question
 from proxy3d.training.loop import Stage
 from proxy3d.training.made_questions import PHRASES, made_records, named_objects, named_phrases
 from proxy3d.training.nouns import name_target
+from proxy3d.training.precision import bf16_is_faster
 from proxy3d.training.representations import OBJECTS, Grouping, Representation
 
 FINDS = 4.0  # how much "this word finds these tokens" counts beside "this token is called so"
@@ -43,7 +44,7 @@ class PackedSettings:
     rooms: int = 2
     questions: int = 24  # drawn from each room
     blur: float = 0.8  # most noise on features, in their own standard deviations; none on those of true objects
-    bf16: bool = True
+    bf16: bool = field(default_factory=bf16_is_faster)
     asks: bool = True  # False: the stage of names alone
     weight_words: float = 2.0
     weight_point: float = 2.0

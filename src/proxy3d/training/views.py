@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,7 @@ from proxy3d.features.grid import Grid, grid_for
 from proxy3d.geometry import invert, transform
 from proxy3d.spacespan.room import Room
 from proxy3d.training.patches import RoomPatches
+from proxy3d.training.precision import bf16_is_faster
 
 SEEN, HIDDEN = 0.06, 0.15  # relative gap in depth up to which a point is the one that is seen, and from which on another hides it
 
@@ -118,7 +119,7 @@ class ViewsSettings:
     weight_way: float = 1.0
     weight_guess: float = 0.5
     weight_points: float = 1.0
-    bf16: bool = True  # the network's matrix products while training
+    bf16: bool = field(default_factory=bf16_is_faster)  # the network's matrix products while training
 
 
 class ViewsObjective:
