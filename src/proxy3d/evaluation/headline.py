@@ -47,7 +47,7 @@ class StudySettings:
     # Other curricula share out as many in all.
     start: int = 6000  # steps of one reader that learns the language of rooms on true objects before all others, which go on from its words; 0: none
     rooms: int = 1  # per step
-    questions: int = 24  # of each
+    questions: int = 16  # of each
     layers: int = 6
     width: int = 256
     heads: int = 4

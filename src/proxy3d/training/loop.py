@@ -84,7 +84,7 @@ def run_stage(
         {"params": [p for n, p in chosen.items() if n.endswith(stage.fast) and stage.fast], "lr": stage.lr * 10, "weight_decay": 0.0},
         {"params": [p for n, p in chosen.items() if not (stage.fast and n.endswith(stage.fast))], "lr": stage.lr},
     ]
-    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=stage.weight_decay, betas=stage.betas)
+    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=stage.weight_decay, betas=stage.betas, fused=True)
     base = [group["lr"] for group in optimizer.param_groups]
     path = folder / f"{stage.name}.safetensors"
     facts = load_checkpoint(path, chosen, optimizer) if path.exists() else {"step": 0, "seconds": 0.0}
