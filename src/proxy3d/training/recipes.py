@@ -356,7 +356,9 @@ def data_hash(rooms: Path) -> dict:
 def machine() -> dict:
     """Where and from which commit a result comes."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+    code = [":(top)", *(f":(top,exclude){written}" for written in ("results", "docs"))]  # one run's result is no change to the next one's code
+    status = ["git", "status", "--porcelain", "-uno", "--", *code]
+    changed = subprocess.run(status, capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
     processor = f"{platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {os.cpu_count()} cores"
     return {
         "commit": (commit or "unknown") + ("+changes" if changed else ""),
