@@ -94,9 +94,13 @@ class Study:
     start: Path | None = None  # checkpoint that readers go on from
 
     def made_of(self, settings: StudySettings) -> dict:
-        """What decides every figure beside variant and seed."""
-        known = {"weights": self.weights.hash, "data": data_hash(self.data.folder)["sha256"], "rooms": len(self.data.rooms["train"])}
-        return {"study": asdict(settings), **known}
+        """What decides every figure beside variant and seed.
+
+        Pictures of the same rooms differ in their last digits from one kind of processor to another, as training does: they count as the same.
+        """
+        splits = data_hash(self.data.folder).get("splits", {})
+        questions = {split: found.get("sha256") for split, found in splits.items()}
+        return {"study": asdict(settings), "weights": self.weights.hash, "questions": questions, "rooms": len(self.data.rooms["train"])}
 
 
 def looks_of(work: Path, weights: Weights, data: StudyData) -> StudyLooks:
@@ -121,7 +125,7 @@ def run_part(name: str, variant: Variant, seed: int, study: Study) -> None:
     study.looks.ahead([room.room_id for split in ("val", "test") for room in study.data.rooms[split]], list(variant.tested.values()))
     least = fitted(reader, variant, study.data, study.looks)
     tested = {label: tested_rooms(reader, variant, grouping, least[label], study.data, study.looks) for label, grouping in variant.tested.items()}
-    run = {**facts, "least_score": least, "test_seconds": time.monotonic() - started, **machine()}
+    run = {**facts, "least_score": least, "data": data_hash(study.data.folder)["sha256"], "test_seconds": time.monotonic() - started, **machine()}
     part = {"variant": name, "about": variant.about, "seed": seed, "settings": made_of, "tested": by_figure(tested), "run": run}
     write_result(file, part, compact=True)
 
