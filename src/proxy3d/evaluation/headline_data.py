@@ -19,9 +19,9 @@ from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.training.lessons import RoomLesson
-from proxy3d.training.patches import cached_patches
+from proxy3d.training.patches import cached_patches, patches_of_room, unseeing
 from proxy3d.training.recipes import category_words, found_rooms
-from proxy3d.training.representations import Grouping, Looks
+from proxy3d.training.representations import OBJECTS, Grouping, Looks
 from proxy3d.training.sequence import StudyRoom, asked
 from proxy3d.weights import Weights, load_weights
 
@@ -67,7 +67,9 @@ class StudyLooks(Looks):
         for room_id in room_ids:
             if todo := [g for g in groupings if not self.file(room_id, g).exists()]:
                 split, room = self.found[room_id]
-                patches = cached_patches(self.data.folder / split / room_id, self.data.folder / ".patches" / self.semantic, self.encoder)
+                folder, cache = self.data.folder / split / room_id, self.data.folder / ".patches" / self.semantic
+                only_objects = all(grouping.by == OBJECTS for grouping in todo)
+                patches = patches_of_room(folder, unseeing) if only_objects else cached_patches(folder, cache, self.encoder)
                 self.make(room, patches, self.weights, self.data.categories, todo)
 
 

@@ -86,6 +86,12 @@ def patches_of_clip(
     )
 
 
+def unseeing(clip: Clip, grid: Grid) -> Semantics:
+    """Stands in for an image encoder with quarters where only places and true objects matter: all features are 0."""
+    frames = len(clip.frame)
+    return Semantics(torch.zeros(frames, grid.h, grid.w, 1), torch.zeros(frames, 2 * grid.h, 2 * grid.w, 1))
+
+
 def cached_patches(folder: Path, cache: Path, semantic: Callable[[Clip, Grid], Semantics], patches: int | None = None) -> RoomPatches:
     """`patches_of_room`, remembered in `cache` as one safetensors file per room (about 2 MB)."""
     file = Path(cache) / f"{Path(folder).name}.safetensors"
