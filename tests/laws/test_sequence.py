@@ -24,10 +24,11 @@ from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import ProxyEncoder
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.training.loop import run_stage
-from proxy3d.training.patches import patches_of_room
+from proxy3d.training.patches import patches_of_room, unseeing
 from proxy3d.training.recipes import RECIPES
 from proxy3d.training.representations import FRAMES, OBJECTS, PATCHES, Grouping, Looks, Representation, lessons
 from proxy3d.training.sequence import STAGES, PackedSettings, SequenceObjective, StudyRoom, asked, go_on_from
+from proxy3d.values import Semantics
 from proxy3d.weights import load_weights, save_weights
 
 OURS = Grouping()
@@ -53,6 +54,21 @@ def looked(study):
     room = data.rooms["train"][0]
     patches = patches_of_room(folder / "rooms" / "train" / room.room_id, SEMANTIC["tiny"]())
     return room, patches, lessons(room, patches, weights, data.categories, sorted(ALL, key=lambda g: g.name)), data.records["train"][room.room_id]
+
+
+def test_true_objects_are_the_same_whatever_encodes_the_pictures(study, looked):
+    """An encoder with quarters of patches says what they look like; where things are comes from depth alone."""
+    folder, data, weights = study
+    room = data.rooms["train"][0]
+
+    def noise(clip, grid):
+        shapes = ((len(clip.frame), n * grid.h, n * grid.w, 3) for n in (1, 2))
+        return Semantics(*(torch.randn(shape, generator=torch.Generator().manual_seed(1)) for shape in shapes))
+
+    two = [patches_of_room(folder / "rooms" / "train" / room.room_id, encoder) for encoder in (noise, unseeing)]
+    first, second = (lessons(room, patches, weights, data.categories, [Grouping(OBJECTS)])[Grouping(OBJECTS)] for patches in two)
+    assert not torch.equal(two[0].feature, two[1].feature) and torch.equal(first.box, second.box) and torch.equal(first.made_of, second.made_of)
+    assert all(torch.equal(value, getattr(second.numbers, name)) for name, value in first.numbers.__dict__.items())
 
 
 def reader_for(study, grouping=OURS, **settings):

@@ -48,8 +48,9 @@ class StudySettings:
     start: int = 6000  # steps of one reader that learns the language of rooms on true objects before all others, which go on from its words; 0: none
     rooms: int = 1  # per step
     questions: int = 16  # of each
-    layers: int = 6
-    width: int = 256
+    shown: int = 800  # training rooms whose pictures are looked at; the start needs none, and is asked about all rooms
+    layers: int = 4
+    width: int = 192
     heads: int = 4
 
 
@@ -69,7 +70,8 @@ def study(
             raise BadInput(f"--{name} {number}: expected at least 1")
     variants, loaded = chosen_variants(only), study_weights(weights)
     data = load_study(Path(rooms), limit)
-    of_study = Study(loaded, data, looks_of(Path(work), loaded, data), settings, Path(out).with_suffix(""), Path(work))
+    looks = looks_of(Path(work), loaded, data, [grouping for variant in variants.values() for grouping in variant.groupings()])
+    of_study = Study(loaded, data, looks, settings, Path(out).with_suffix(""), Path(work))
     if settings.start and not all(variant.identifiers for variant in variants.values()):
         of_study = replace(of_study, start=begun(of_study)[2])
     for seed in range(seeds):
@@ -103,10 +105,10 @@ class Study:
         return {"study": asdict(settings), "weights": self.weights.hash, "questions": questions, "rooms": len(self.data.rooms["train"])}
 
 
-def looks_of(work: Path, weights: Weights, data: StudyData) -> StudyLooks:
-    """Looks of these weights at these rooms; rooms made anew are looked at anew."""
+def looks_of(work: Path, weights: Weights, data: StudyData, together: Sequence[Grouping] = ()) -> StudyLooks:
+    """Looks of these weights at these rooms, `together` at each; rooms made anew are looked at anew."""
     folder = work / "looks" / f"{weights.hash[:12]}-{key_of(data.categories, data_hash(data.folder)['sha256'])[:8]}"
-    return StudyLooks(folder, data, weights)
+    return StudyLooks(folder, data, weights, together)
 
 
 def run_part(name: str, variant: Variant, seed: int, study: Study) -> None:
@@ -159,6 +161,7 @@ def trained(name: str, variant: Variant, seed: int, study: Study) -> tuple[Seque
         go_on_from(reader, study.start)
         facts["start"] = values_hash(study.start)
     rooms, last = data.asked(reader, "train"), {}
+    rooms = rooms if name == START else rooms[: settings.shown]
     common = sequence.PackedSettings(rooms=settings.rooms, questions=settings.questions, weight_names=0.5 if variant.names else 0.0)
     seconds, todo = 0.0, stages(settings.steps, variant.curriculum)
     for left, one in zip(reversed(range(len(todo))), todo, strict=True):  # stages still to come: the last one has the same seed in all curricula

@@ -50,11 +50,14 @@ class StudyData:
 
 
 class StudyLooks(Looks):
-    """Looks of one set of weights at the rooms of a study. Each is made when it is first asked for: few steps meet few rooms."""
+    """Looks of one set of weights at the rooms of a study. Each is made when it is first asked for: few steps meet few rooms.
 
-    def __init__(self, folder: Path, data: StudyData, weights: Weights):
+    Groupings that will be needed `together` are made at once: what they group is most of the work.
+    """
+
+    def __init__(self, folder: Path, data: StudyData, weights: Weights, together: Sequence[Grouping] = ()):
         super().__init__(folder)
-        self.data, self.weights, self.semantic = data, weights, semantic_of(weights)
+        self.data, self.weights, self.semantic, self.together = data, weights, semantic_of(weights), together
         self.encoder = SEMANTIC[self.semantic]()
         self.found = {room.room_id: (split, room) for split in SPLITS for room in data.rooms[split]}
 
@@ -70,7 +73,7 @@ class StudyLooks(Looks):
                 folder, cache = self.data.folder / split / room_id, self.data.folder / ".patches" / self.semantic
                 only_objects = all(grouping.by == OBJECTS for grouping in todo)
                 patches = patches_of_room(folder, unseeing) if only_objects else cached_patches(folder, cache, self.encoder)
-                self.make(room, patches, self.weights, self.data.categories, todo)
+                self.make(room, patches, self.weights, self.data.categories, todo if only_objects else [*todo, *self.together])
 
 
 def study_weights(name: str) -> Weights:
