@@ -16,6 +16,7 @@ import torch
 
 from proxy3d.answers.sequence import SequenceReader, SequenceSettings
 from proxy3d.errors import BadInput, command
+from proxy3d.evaluation.headline import StudySettings
 from proxy3d.evaluation.headline_data import semantic_of, study_weights
 from proxy3d.evaluation.headline_merge import LATENCY
 from proxy3d.evaluation.run import write_result
@@ -45,7 +46,8 @@ class Bench:
         self.semantic = SEMANTIC[semantic_of(self.weights)]()
         self.clips = [load_clip(folder)[:2] for folder in found_rooms(Path(rooms))[:clips]]
         dim = Grouping().dim(self.weights, CATEGORIES)
-        self.reader = SequenceReader(SequenceSettings(dim, WORDS, CATEGORIES, COLOURS)).eval()
+        sizes = {"layers": StudySettings.layers, "width": StudySettings.width, "heads": StudySettings.heads}
+        self.reader = SequenceReader(SequenceSettings(dim, WORDS, CATEGORIES, COLOURS, **sizes)).eval()
         host = self.reader.host
         self.question = tuple(host.tokenizer.encode(QUESTION + host.chat.after))
         _ = self.weights.encoder, self.weights.clusterer  # built when first asked for

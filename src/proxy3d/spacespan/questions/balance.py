@@ -81,7 +81,7 @@ def allowed(n: int) -> float:
 
     All of what coins do would be too much: the sign of what is left is that of furniture, and the same in every split.
     """
-    return max(1.0, 0.5 * n**0.5) if n else 0.0
+    return max(1.0, 0.5 * n**0.5) if n > 0 else 0.0
 
 
 def even_hints(group: list[int], records: Sequence[Record], usual: Callable[[Record], str | None] = lambda record: None) -> list[int]:
@@ -94,12 +94,18 @@ def even_hints(group: list[int], records: Sequence[Record], usual: Callable[[Rec
             total[hint] += value
             holders[hint].add(i)
 
+    def worth(hint: str, value: float) -> float:
+        """What is saved when a record goes that says this for it."""
+        n = len(holders[hint])
+        return max(abs(total[hint]) - allowed(n), 0) ** 2 - max(abs(total[hint] - value) - allowed(n - 1), 0) ** 2
+
+    saved: dict[str, dict[float, float]] = {hint: {value: worth(hint, value) for value in {said[i][hint] for i in holders[hint]}} for hint in holders}
+
     def gain(i: int) -> float:
-        saved = 0.0
+        found = 0.0  # added one by one: what sum() makes of floats changed with Python 3.12
         for hint, value in said[i].items():
-            n = len(holders[hint])
-            saved += max(abs(total[hint]) - allowed(n), 0) ** 2 - max(abs(total[hint] - value) - allowed(n - 1), 0) ** 2
-        return saved
+            found += saved[hint][value]
+        return found
 
     place = {i: n for n, i in enumerate(group)}
     gains = {i: gain(i) for i in group}
@@ -110,10 +116,14 @@ def even_hints(group: list[int], records: Sequence[Record], usual: Callable[[Rec
         if gains.get(worst) != -negative:
             continue
         del gains[worst]
+        touched: set[int] = set()
         for hint, value in said[worst].items():
             total[hint] -= value
             holders[hint].discard(worst)
-        for i in sorted({i for hint in said[worst] for i in holders[hint]}):
+            before, saved[hint] = saved[hint], {value: worth(hint, value) for value in saved[hint]}
+            if saved[hint] != before:  # most hints lean less than they may, before and after
+                touched |= holders[hint]
+        for i in touched:
             gains[i] = gain(i)
             heapq.heappush(queue, (-gains[i], -place[i], i))
     return [i for i in group if i in gains]
