@@ -72,12 +72,11 @@ def study(
     data = load_study(Path(rooms), limit)
     looks = looks_of(Path(work), loaded, data, [grouping for variant in variants.values() for grouping in variant.groupings()])
     of_study = Study(loaded, data, looks, settings, Path(out).with_suffix(""), Path(work))
-    if settings.start and not all(variant.identifiers for variant in variants.values()):
+    wanted = [(name, seed) for seed in range(seeds) for name in variants if name != START or not settings.start or seed == 0]
+    if settings.start and any(not part_file(of_study.parts, *part).exists() and not variants[part[0]].identifiers for part in wanted):
         of_study = replace(of_study, start=begun(of_study)[2])
-    for seed in range(seeds):
-        for name, variant in variants.items():
-            if name != START or not settings.start or seed == 0:
-                run_part(name, variant, seed, of_study)
+    for name, seed in wanted:
+        run_part(name, variants[name], seed, of_study)
     result = merged(of_study.parts, data)
     write_result(Path(out), result)
     return result
