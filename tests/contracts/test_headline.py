@@ -182,9 +182,9 @@ def test_a_figure_that_no_room_has_is_null():
 def test_a_study_that_is_not_finished_says_how_many_seeds_its_rows_have(invented):
     for line in invented["rows"]:
         line["seeds"] = 1 if line["variant"] in DULL else 3
-    assert "rooms; 3 seeds;" in render_headline(invented)
-    invented["rows"][0]["seeds"] = 2
-    assert "rooms; 2 to 3 seeds;" in render_headline(invented)
+    assert "rooms; 3 seeds;" in render_headline(invented) and "every patch a token |" in render_headline(invented)
+    next(line for line in invented["rows"] if line["variant"] == "dense")["seeds"] = 2
+    assert "rooms; 2 to 3 seeds;" in render_headline(invented) and "| every patch a token, 2 seeds |" in render_headline(invented)
     assert render_unmeasured(invented) == "All models of the study are in the tables."
     kept = [line for line in invented["rows"] if line["variant"] not in ("dense", "frames")]
     assert render_unmeasured({"rows": kept}) == "Not measured yet: every patch a token; one token per frame."

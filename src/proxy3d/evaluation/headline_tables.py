@@ -35,7 +35,8 @@ def render_headline(result: Mapping) -> str:
         rows = {name: [r for r in result["rows"] if r["variant"] == name] for name in dict.fromkeys(r["variant"] for r in result["rows"])}
         rest = [name for name in rows if name not in (*MAIN, *GROUPINGS)]
         groups = {"shown": MAIN, "at most 32 tokens": GROUPINGS, "ours at 32 with one change": ("ours_32", *rest)}
-        tables = [table for head, names in groups.items() if (table := _table(head, [r for n in names for r in rows.get(n, [])]))]
+        most = max(r["seeds"] for r in result["rows"])
+        tables = [table for head, names in groups.items() if (table := _table(head, [r for n in names for r in rows.get(n, [])], most))]
         about = f"In per cent, with 95 % intervals over {result['rooms']} rooms; {_seeds(result['rows'])}; {result['run']['machine']}."
         parts = [*tables, about, *_words(result["summary"])]
         if result["latency"]:
@@ -66,12 +67,13 @@ def _seeds(rows: Sequence[Mapping]) -> str:
     return f"{low} to {high} seeds" if low < high else f"{high} seed{'s' * (high > 1)}"
 
 
-def _table(head: str, rows: Sequence[Mapping]) -> str:
+def _table(head: str, rows: Sequence[Mapping], most: int) -> str:
     if not rows:
         return ""
     lines = [f"| {head} | {' | '.join(FIGURES.values())} |", "|---" * (len(FIGURES) + 1) + "|"]
     for row in rows:
-        lines.append(f"| {_name(row)} | {' | '.join(cell(row['figures'].get(key)) for key in FIGURES)} |")
+        fewer = f", {row['seeds']} seed{'s' * (row['seeds'] > 1)}" if row["seeds"] < most and row["variant"] not in DULL else ""
+        lines.append(f"| {_name(row)}{fewer} | {' | '.join(cell(row['figures'].get(key)) for key in FIGURES)} |")
     return "\n".join(lines)
 
 
