@@ -112,6 +112,9 @@ def test_no_steps_no_rounds_and_another_clusterer_are_refused_in_one_line(world,
     save_weights(other, encoder=encoder, clusterer=SetEncoder(encoder.settings.out_dim), reader=None, facts={})
     assert main([*same, str(other), "--work", str(tmp_path)]) == 2
     steps, rounds, clusterer = capsys.readouterr().err.splitlines()
+    for option, least in (("--seeds", 1), ("--start-steps", 0)):
+        assert main([*same, str(world / "weights.safetensors"), "--work", str(tmp_path), option, "-1"]) == 2
+        assert capsys.readouterr().err == f"{option} -1: expected at least {least}\n"
     assert steps == "--steps 0: expected at least 1" and rounds == "--rounds 0: expected at least 1"
     assert str(other) in clusterer and "'set_encoder'; the study needs 'soft_kmeans'" in clusterer
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from proxy3d.errors import BadInput
 from proxy3d.spacespan import questions
 from proxy3d.spacespan.oracle import agrees
 from proxy3d.spacespan.questions import FAMILIES, Vocabulary, ask_about, balance, blind_report
+from proxy3d.spacespan.questions.balance import allowed, even_hints, hints
 from proxy3d.spacespan.questions.usual import usual_choice
 from proxy3d.spacespan.solver import solve
 from random_rooms import plain_room, random_room, thing
@@ -203,3 +205,31 @@ def test_a_question_that_names_nothing_is_refused_in_one_line(question):
     with pytest.raises(BadInput) as error:
         solve(question, random_room(1))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_dropping_hints_is_the_slow_rule_that_weighs_every_record_anew(seed):
+    rng = Random(seed)
+    things = ("cup", "book", "lamp", "plant")
+    records = []
+    for number in range(60):
+        choices = tuple(rng.sample(things, 3))
+        answer = choices[0] if rng.random() < 0.5 else rng.choice(choices)  # the first one leans
+        records.append(SimpleNamespace(answer_type="choice", subject=rng.choice(("table", "shelf")), choices=choices, answer=answer, number=number))
+
+    def usual(record):
+        return "cup" if "cup" in record.choices else None
+
+    said, kept = [hints(record, usual(record)) for record in records], list(range(60))
+
+    def gain(i):
+        saved = 0.0
+        for hint, value in said[i].items():
+            holders = [said[k][hint] for k in kept if hint in said[k]]
+            total, n = sum(holders), len(holders)
+            saved += max(abs(total) - allowed(n), 0) ** 2 - max(abs(total - value) - allowed(n - 1), 0) ** 2
+        return saved
+
+    while (best := max((gain(i), i) for i in kept))[0] > 1e-9:  # of two alike the last one goes
+        kept.remove(best[1])
+    assert even_hints(list(range(60)), records, usual) == kept and len(kept) < 60

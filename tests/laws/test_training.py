@@ -25,6 +25,7 @@ from proxy3d.training.lessons import RoomLesson
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.nouns import name_target
 from proxy3d.training.patches import RoomPatches
+from proxy3d.training.precision import bf16_is_faster
 from proxy3d.training.recipes import RECIPES, TrainingRooms, finish, train_clusters
 from proxy3d.weights import load_weights, save_weights
 
@@ -239,3 +240,13 @@ def test_the_tiny_recipe_from_rooms_to_scores_and_the_same_after_a_kill(tmp_path
     assert set(measured) == {"voxel"}, "only what the parts lack is measured"
     by_row = lambda rows: sorted(rows, key=lambda row: json.dumps([row[k] for k in ("clusterer", "features", "n", "noise")]))  # noqa: E731
     assert by_row(again["rows"]) == by_row(found["rows"])
+
+
+def test_bfloat16_is_for_processors_and_devices_that_have_it(monkeypatch):
+    monkeypatch.delenv("PROXY3D_DEVICE", raising=False)
+    for capability, has_it in (("AVX2", False), ("DEFAULT", False), ("AVX512", True)):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=capability: found)
+        assert bf16_is_faster() == has_it == RECIPES["laptop"].align.__class__().bf16
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setenv("PROXY3D_DEVICE", "cuda")
+    assert bf16_is_faster()

@@ -65,9 +65,9 @@ def study(
     Raises:
         BadInput: no rooms, no such weights, no steps or seeds, an unknown variant, or a part that was made with other settings.
     """
-    for name, number in (("steps", settings.steps), ("seeds", seeds)):
-        if number < 1:
-            raise BadInput(f"--{name} {number}: expected at least 1")
+    for name, number, least in (("steps", settings.steps, 1), ("seeds", seeds, 1), ("start-steps", settings.start, 0)):
+        if number < least:
+            raise BadInput(f"--{name} {number}: expected at least {least}")
     variants, loaded = chosen_variants(only), study_weights(weights)
     data = load_study(Path(rooms), limit)
     looks = looks_of(Path(work), loaded, data, [grouping for variant in variants.values() for grouping in variant.groupings()])
@@ -97,7 +97,7 @@ class Study:
     def made_of(self, settings: StudySettings) -> dict:
         """What decides every figure beside variant and seed.
 
-        Pictures of the same rooms differ in their last digits from one kind of processor to another, as training does: they count as the same.
+        Neither pictures of the same rooms nor training come out the same to the byte on another kind of processor: they count as the same here.
         """
         splits = data_hash(self.data.folder).get("splits", {})
         questions = {split: found.get("sha256") for split, found in splits.items()}
