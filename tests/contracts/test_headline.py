@@ -174,6 +174,7 @@ def test_the_summary_is_what_was_measured(invented):
     assert found["p16_of_best"]["vqa"] == pytest.approx(0.75) == found["p16_of_best"]["mean"]
     own = {r["variant"]: r["figures"]["ref_acc_025"]["mean"] for r in invented["rows"] if r["tested"] == "own"}
     assert found["grouping_gain_acc_at_025"]["mean"] == pytest.approx(own["ours_32"] - own["no_grouping"])
+    assert found["p32_less_dense"]["nlvr"]["mean"] == pytest.approx(found["nlvr"]["p32"]["mean"] - found["nlvr"]["dense"]["mean"])
 
 
 def test_a_figure_that_no_room_has_is_null():
@@ -202,6 +203,7 @@ def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(inve
     auto["figures"]["tokens"] = {"mean": 21.4, "low": 20.0, "high": 23.0}
     assert "| **proxies, as many as needed** |" in text and "as many as needed** (21 on average) |" in render_headline(invented)
     assert "| grouped by position alone |" in text and "over 2 rooms; 2 seeds; a machine" in text
+    assert "32 proxies less every patch, in the same rooms: 3D-VQA 4.0 (4.0 to 4.0), " in text
     lines = [e for e in xml.etree.ElementTree.fromstring(plot_headline(invented)).iter() if e.tag.endswith("polyline")]
     assert len(lines) == 6, "three figures by number of proxies, and three level lines"
     for lacking in ("rows", "summary", "run", "latency"):
@@ -215,7 +217,9 @@ def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(inve
 def test_latency_is_measured_side_by_side_and_lands_on_the_page(world, result):
     found = latency(world / "rooms" / "test", str(world / "weights.safetensors"), clips=1, rounds=2)
     assert set(found["ways"]) == set(WAYS) and found["ways"]["p32"]["tokens"]["median"] == 33 < found["ways"]["dense"]["tokens"]["median"]
-    assert "times as long as 32 proxies" in render_headline({**result[1], "latency": found})
+    page = render_headline({**result[1], "latency": found})
+    assert "times as long as 32 proxies" in page and "| proxies, as many as needed | " in page and "| one token per frame | " in page
+    assert found["ways"]["frames"]["tokens"]["median"] < found["ways"]["p16"]["tokens"]["median"] == 17
 
 
 def phrase(targets):

@@ -1,4 +1,4 @@
-"""What the headline study's dense reader and its proxies cost from pixels to an answer, side by side on the same clips."""
+"""What every patch, proxies and other ways to few tokens cost from pixels to an answer in the headline study, side by side on the same clips."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.headline import StudySettings
 from proxy3d.evaluation.headline_data import semantic_of, study_weights
 from proxy3d.evaluation.headline_merge import LATENCY
+from proxy3d.evaluation.headline_variants import COUNTS, OWN, VARIANTS
 from proxy3d.evaluation.run import write_result
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.order import breadth_first
@@ -34,7 +35,8 @@ from proxy3d.weights import DEFAULT
 QUESTION = "Is there a table?"
 ANSWER = 2  # tokens: "yes" or "no", and the stop; an untrained reader would go on and on
 WORDS, CATEGORIES = tuple(f"word{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(400)), tuple(f"thing {i}" for i in range(100))
-WAYS = {"dense": Grouping(PATCHES), **{f"p{n}": Grouping(proxies=str(n)) for n in (16, 32, 64)}}
+RIVALS = ("voxel_32", "farthest_32", "uniform_32", "frames")
+WAYS: dict[str, Grouping] = {"dense": Grouping(PATCHES), **COUNTS, **{name: VARIANTS[name].tested[OWN] for name in RIVALS}}
 STAGES = ("frozen_encoders", "proxy_encoder", "grouping", "prefill", "question")
 
 
@@ -62,7 +64,7 @@ class Bench:
         times.append(time.perf_counter())
         points = prepared(points, 1)[0]
         lesson = lesson_of(room, patches, points, owners(points, grouping, self.weights), ())
-        lesson = lesson if way == "dense" else taken(lesson, breadth_first(lesson.numbers.xyz_room_m))
+        lesson = taken(lesson, breadth_first(lesson.numbers.xyz_room_m)) if grouping.in_space else lesson
         times.append(time.perf_counter())
         shown = self.reader.show(lesson.numbers)
         times.append(time.perf_counter())

@@ -140,6 +140,8 @@ def summary(parts: Parts, latency: Mapping | None) -> dict:
     out["p16_of_best"]["mean"] = float(np.mean(shares)) if shares else None
     pair = (parts.get(("ours_32", OWN)), parts.get(("no_grouping", OWN)))
     out["grouping_gain_acc_at_025"] = difference(*pair, "ref_acc_025") if all(pair) else None
+    pair = (parts.get(("ours", "p32")), parts.get(("dense", OWN)))
+    out["p32_less_dense"] = {f: difference(*pair, f) if all(pair) else None for f in FIGURES}
     for key in ("latency_ratio_vs_dense", "ms_per_question", "ms_per_clip"):
         out[key] = latency[key] if latency else None
     return out

@@ -49,6 +49,11 @@ class Grouping:
         parts = [self.by, *([self.proxies] if open_number else []), *(["frozen"] if self.frozen else []), *([] if self.ordered else ["unordered"])]
         return "-".join(parts)
 
+    @property
+    def in_space(self) -> bool:
+        """Whether tokens are put in an order of space."""
+        return self.ordered and self.by not in (PATCHES, FRAMES, OBJECTS)
+
     def dim(self, weights: Weights, categories: Sequence[str]) -> int:
         """Length of a token's feature."""
         if self.by == OBJECTS:
@@ -123,8 +128,7 @@ def lessons(
             made = frozen_points(patches, weights.encoder) if grouping.frozen else learned_points(patches, weights.encoder)
             points[grouping.frozen] = prepared(made, 1)[0]
         lesson = lesson_of(room, patches, points[grouping.frozen], owners(points[grouping.frozen], grouping, weights), categories)
-        in_space = grouping.ordered and grouping.by not in (PATCHES, FRAMES)
-        found[grouping] = taken(lesson, breadth_first(lesson.numbers.xyz_room_m)) if in_space else lesson
+        found[grouping] = taken(lesson, breadth_first(lesson.numbers.xyz_room_m)) if grouping.in_space else lesson
     return found
 
 
