@@ -231,10 +231,13 @@ def phrase(targets):
 
 def test_pointing_is_scored_by_its_surest_box_and_only_where_one_thing_is_meant():
     here, near, far = [0, 0, 0, 1, 1, 1], [0.5, 0, 0, 1, 1, 1], [5, 0, 0, 1, 1, 1]
-    found = score(phrase((1,)), "", [near, here], [here])
+    found = score(phrase((1,)), "", [near, here], [here], [near])
     assert found["ref_iou"] == pytest.approx(1 / 3) and (found["ref_acc_025"], found["ref_acc_050"]) == (1, 0)
-    assert score(phrase((1,)), "", [], [here])["ref_iou"] == 0 and score(phrase((1,)), "", [far], [here])["ref_acc_025"] == 0
-    assert np.isnan(score(phrase(()), "", [], [])["ref_acc_025"]) and score(phrase(()), "", [], [])["ref_f1_025"] == 1
+    assert score(phrase((1,)), "", [far], [here], [far])["ref_acc_025"] == 0
+    unsure = score(phrase((1,)), "", [], [here], [here])
+    assert unsure == {"ref_acc_025": 1, "ref_acc_050": 1, "ref_iou": 1, "ref_f1_025": 0, "ref_silent": 1}, "however unsure it is"
+    nothing = score(phrase(()), "", [], [], [far])
+    assert np.isnan(nothing["ref_acc_025"]) and nothing["ref_f1_025"] == 1 and np.isnan(nothing["ref_silent"])
 
 
 def test_rooms_weigh_by_their_questions_and_seeds_stay_together():

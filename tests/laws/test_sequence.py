@@ -227,9 +227,17 @@ def test_a_reader_goes_on_from_what_another_has_learned_but_looks_with_its_own_e
     learned, now = dict(symbols.named_parameters()), dict(proxies.named_parameters())
     assert eyes and all(torch.equal(now[name], value) for name, value in eyes.items())
     assert all(torch.equal(now[name], learned[name]) for name in now if name not in eyes)
-    other = SequenceReader(SequenceSettings(4, (*data.words, "zebra"), data.categories, COLOURS, layers=2, width=32, heads=2))
-    with pytest.raises(BadInput, match="other words"):
-        go_on_from(other, tmp_path / "answers.safetensors")
+
+    def speaks(words):
+        return SequenceReader(SequenceSettings(4, words, data.categories, COLOURS, layers=2, width=32, heads=2))
+
+    more, fewer = speaks((*data.words, "zebra")), speaks(data.words[:-1])
+    zebra = more.host.body.embed_tokens.weight[-1].clone()
+    go_on_from(more, tmp_path / "answers.safetensors")
+    spoken = more.host.body.embed_tokens.weight
+    assert torch.equal(spoken[:-1], symbols.host.body.embed_tokens.weight) and torch.equal(spoken[-1], zebra)
+    with pytest.raises(BadInput, match="more words"):
+        go_on_from(fewer, tmp_path / "answers.safetensors")
 
 
 @pytest.mark.parametrize(("by", "bridge"), [(OBJECTS, "text"), (OURS.by, "prefix")])

@@ -266,13 +266,13 @@ class SequenceReader(nn.Module):
 
     @torch.no_grad()
     def replies(self, shown: Shown, questions: Sequence[Sequence[int]], *, least: float = 0.2, longest: int = LONGEST_ANSWER) -> list[Reply]:
-        """Greedy answers of at most `longest` tokens, and what is pointed at with a score of at least `least`, to questions as tokens."""
+        """Greedy answers of at most `longest` tokens to questions as tokens; boxes only of the surest token and of those with a score from `least` on."""
         self.forget(shown)
         packed = Packed.of(questions)
         heard = self.hear(shown, packed)
         slot, point = heard.last[packed.slot], self.point(shown, packed, heard)
         box = torch.zeros(*point.shape, 6)
-        rows, columns = (point.sigmoid() >= least).nonzero(as_tuple=True)
+        rows, columns = ((point.sigmoid() >= least) | (point == point.amax(1, keepdim=True))).nonzero(as_tuple=True)
         box[rows, columns] = self.boxes(slot[rows], shown.thing[columns], shown.xyz_room_m[columns])
         measured = self.lengths(packed, heard).exp()
         said = self._speak(shown, packed, heard, longest)

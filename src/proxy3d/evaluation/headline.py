@@ -73,7 +73,7 @@ def study(
     looks = looks_of(Path(work), loaded, data, [grouping for variant in variants.values() for grouping in variant.groupings()])
     of_study = Study(loaded, data, looks, settings, Path(out).with_suffix(""), Path(work))
     wanted = [(name, seed) for seed in range(seeds) for name in variants if name != START or not settings.start or seed == 0]
-    if settings.start and any(not part_file(of_study.parts, *part).exists() and not variants[part[0]].identifiers for part in wanted):
+    if settings.start and any(not part_file(of_study.parts, *part).exists() for part in wanted):
         of_study = replace(of_study, start=begun(of_study)[2])
     for name, seed in wanted:
         run_part(name, variants[name], seed, of_study)
@@ -156,7 +156,7 @@ def trained(name: str, variant: Variant, seed: int, study: Study) -> tuple[Seque
     else:
         write_result(noted, study.made_of(settings))
     reader, facts = SequenceReader(reader_settings(variant, study.weights, data, settings), seed=seed), {}
-    if study.start and not variant.identifiers:  # those have words of their own, and stages on symbols too
+    if study.start:
         go_on_from(reader, study.start)
         facts["start"] = values_hash(study.start)
     rooms, last = data.asked(reader, "train"), {}
@@ -244,11 +244,13 @@ def answered(
     replies = reader.replies(reader.show(variant.representation.hidden(lesson.numbers)), [q.wording.ids for q in room.questions])
     scored = []
     for question, reply in zip(room.questions, replies, strict=True):
-        record, boxes, true = question.record, [], []
+        record, boxes, surest, true = question.record, [], [], []
         if record.answer_type == "boxes":
-            boxes = [vote.box.tolist() for vote in merge_votes(reply.point.sigmoid(), reply.box, least=least)]
+            point = reply.point.sigmoid()
+            boxes = [vote.box.tolist() for vote in merge_votes(point, reply.box, least=least)]
+            surest = boxes[:1] or [vote.box.tolist() for vote in merge_votes(point, reply.box, least=float(point.max()))[:1]]
             true = [lesson.box[t].tolist() for t in record.targets]
-        scored.append((record, score(record, reply.text, boxes, true)))
+        scored.append((record, score(record, reply.text, boxes, true, surest)))
     figures = room_figures(scored, families) | {"tokens": len(lesson.numbers.feature), "tokens_objects": 1}
     return {key: value if math.isfinite(value) else None for key, value in figures.items()}
 

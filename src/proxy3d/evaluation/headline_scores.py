@@ -35,21 +35,25 @@ def room_figures(scored: Sequence[tuple[Record, Mapping[str, float]]], families:
             values[name].append(value)
         values[f"family {record.family}"].append(next(iter(score.values()), float("nan")))
     out = {}
-    for name in (*FIGURES, "ref_f1_025", *(f"family {f}" for f in families)):
+    for name in (*FIGURES, "ref_f1_025", "ref_silent", *(f"family {f}" for f in families)):
         mine = [v for v in values[name] if np.isfinite(v)]
         out |= {name: float(np.mean(mine)) if mine else float("nan"), f"{name}_objects": len(mine)}
     return out
 
 
-def score(record: Record, text: str, boxes: Boxes, true: Boxes) -> dict[str, float]:
-    """What one answer is worth. IoU and Acc count phrases with exactly one target, by the surest box, 0 without one; F1 counts all phrases."""
+def score(record: Record, text: str, boxes: Boxes, true: Boxes, surest: Boxes) -> dict[str, float]:
+    """What one answer is worth.
+
+    IoU and Acc count phrases with exactly one target, by the one `surest` box, however unsure it is, as ScanRefer does. F1 counts all phrases,
+    by the boxes that are sure enough, and so does `ref_silent`: the share of phrases with a target for which none is.
+    """
     if task(record) != "ref":
         return {task(record): float(right(text, record.answer, record.answer_type))}
-    f1 = f1_at(boxes, true, 0.25)
+    some = {"ref_f1_025": f1_at(boxes, true, 0.25), "ref_silent": float(not len(boxes)) if len(true) else float("nan")}
     if len(true) != 1:
-        return {"ref_acc_025": float("nan"), "ref_f1_025": f1}
-    iou = float(aligned_iou(np.array(boxes[:1]), np.array(true)).max()) if len(boxes) else 0.0
-    return {"ref_acc_025": float(iou >= 0.25), "ref_acc_050": float(iou >= 0.5), "ref_iou": iou, "ref_f1_025": f1}
+        return {"ref_acc_025": float("nan"), **some}
+    iou = float(aligned_iou(np.array(surest), np.array(true)).max()) if len(surest) else 0.0
+    return {"ref_acc_025": float(iou >= 0.25), "ref_acc_050": float(iou >= 0.5), "ref_iou": iou, **some}
 
 
 def guessed(record: Record, guess: Callable[[Record], tuple[str, str]], seen: Boxes, true: Boxes) -> dict[str, dict[str, float]]:

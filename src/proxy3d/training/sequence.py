@@ -222,16 +222,22 @@ def asked(record: Record, reader: SequenceReader) -> Question:
 def go_on_from(reader: SequenceReader, checkpoint: Path) -> None:
     """Give a reader everything that another has learned but how it looks at tokens, which may be of another kind.
 
+    A reader may have more words, if those of the other come first: what it has beside them is left as it is.
+
     Raises:
-        BadInput: the file is broken, or of a reader with other words or another width.
+        BadInput: the file is broken, or of a reader with more words or another width.
     """
     tensors = load_tensors(checkpoint)[0]
-    words = reader.host.body.embed_tokens.weight.shape
+    words, wide = reader.host.body.embed_tokens.weight.shape
     held = next((tuple(v.shape) for k, v in tensors.items() if k.startswith("value/host.") and k.endswith("embed_tokens.weight")), None)
-    if held != tuple(words):
-        raise BadInput(f"{checkpoint}: of a reader with other words or another width ({held}, expected {tuple(words)})")
+    if held is None or held[0] > words or held[1] != wide:
+        raise BadInput(f"{checkpoint}: of a reader with more words or another width ({held}, expected at most {(words, wide)})")
     with torch.no_grad():
         for name, parameter in reader.named_parameters():
             learned = tensors.get(f"value/{name}")
-            if learned is not None and not name.startswith("scene.") and learned.shape == parameter.shape:
+            if learned is None or name.startswith("scene."):
+                continue
+            if name.endswith("embed_tokens.weight"):
+                parameter[: held[0]] = learned
+            elif learned.shape == parameter.shape:
                 parameter.copy_(learned)
