@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from proxy3d import english as words
-from proxy3d.spacespan.questions import Vocabulary, ask_about, balance, blind_report
+from proxy3d.spacespan.questions import Vocabulary, ask_about, balance, blind_report, majority
 from proxy3d.spacespan.questions.view import View
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.solver import solve
@@ -149,6 +149,17 @@ def test_blind_report_by_hand():
     test = [record(4, "yes", "bed"), record(5, "no", "piano"), record(6, "no", "desk"), record(7, "no", "tv")]
     expected = {"n": 4, "majority": 0.25, "majority_given_subject": 0.5, "chance": 0.5}  # yes, no, yes, and yes for what is new
     assert blind_report(train, test) == {"existence": expected, "all": expected}
+
+
+def test_majority_guesses_what_a_question_offers():
+    def offers(answer, *choices):
+        return Record("q", "r", "train", "taller", "?", answer, "choice", "which", choices=choices, chance=1 / len(choices))
+
+    train = [offers("bed", "bed", "tv")] * 3 + [offers("sofa", "bed", "sofa")] * 2 + [offers("tv", "tv", "sofa")]
+    # Answers: bed 3, sofa 2, tv 1. Won less lost: bed 3 - 2, sofa 2 - 1, tv 1 - 3.
+    assert majority(train)(offers("tv", "sofa", "tv")) == ("sofa", "sofa")
+    assert majority(train)(offers("tv", "lamp", "tv")) == ("tv", "lamp"), "nothing is known of the lamp; the television has lost"
+    assert majority([])(record(0, "yes", "bed")) == ("", "")
 
 
 def test_balance_by_hand():

@@ -266,7 +266,7 @@ class SequenceReader(nn.Module):
 
     @torch.no_grad()
     def replies(self, shown: Shown, questions: Sequence[Sequence[int]], *, least: float = 0.2, longest: int = LONGEST_ANSWER) -> list[Reply]:
-        """Greedy answers of at most `longest` tokens to questions as tokens; boxes of the surest token and of those with a score of `least` or more."""
+        """Greedy answers of at most `longest` tokens to questions as tokens; boxes of the surest token and of those with a score from `least` on."""
         self.forget(shown)
         packed = Packed.of(questions)
         heard = self.hear(shown, packed)

@@ -6,7 +6,7 @@ import json
 import math
 import random
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from proxy3d.evaluation.metrics.boxes import aligned_iou, f1_at
 from proxy3d.geometry import compose, invert
 from proxy3d.paper_weights import PaperWeights
 from proxy3d.pipeline import Pipeline
+from proxy3d.spacespan.questions import majority
 from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.room_clip import load_clip
@@ -194,23 +195,6 @@ def oracle(record: Record, room: Room, lexicon: Sequence[str]) -> str:
         return solve(record.question, room, lexicon=tuple(lexicon)).answer
     except BadInput:
         return ""
-
-
-def majority(train: Sequence[Record]) -> Callable[[Record], tuple[str, str]]:
-    """The commonest answer of a question's family, and of its family and subject, in the training split."""
-    family, subject = defaultdict(Counter), defaultdict(Counter)
-    for r in train:
-        family[r.family][r.answer] += 1
-        subject[r.family, r.subject][r.answer] += 1
-
-    def best(counts: Counter, fallback: str = "") -> str:
-        return min(counts, key=lambda a: (-counts[a], a)) if counts else fallback
-
-    def guess(record: Record) -> tuple[str, str]:
-        first = best(family[record.family])
-        return first, best(subject[record.family, record.subject], first)
-
-    return guess
 
 
 def scores(rows: Sequence[Row], train: Sequence[Record]) -> dict:

@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 
 from proxy3d.spacespan.questions.across import SPLIT_FAMILIES, ask_across
-from proxy3d.spacespan.questions.balance import balance, blind_report
+from proxy3d.spacespan.questions.balance import balance, blind_report, majority
 from proxy3d.spacespan.questions.captions import object_caption, scene_caption
 from proxy3d.spacespan.questions.directions import direction_easy, direction_hard, direction_medium
 from proxy3d.spacespan.questions.distances import distance, nearer, nearest, what_is_at
@@ -42,6 +42,7 @@ __all__ = [
     "askable_categories",
     "balance",
     "blind_report",
+    "majority",
     "read_queries",
 ]
 

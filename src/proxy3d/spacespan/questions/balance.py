@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from proxy3d.spacespan.record import Record
@@ -145,12 +145,11 @@ def capped(group: list[int], records: Sequence[Record], key: Callable[[Record], 
     return [i for i in group if i in kept]
 
 
-def blind_report(train: Sequence[Record], test: Sequence[Record]) -> dict[str, dict[str, float | int | None]]:
-    """How often constant and prior answers, learnt on `train`, are right on `test`, per family and for all ("all").
+def majority(train: Sequence[Record]) -> Callable[[Record], tuple[str, str]]:
+    """Two rules that look at no scene: the most frequent answer of a question's family in `train`, and that of its family and subject.
 
-    n: questions. majority: the family's most frequent answer. majority_given_subject: the most frequent answer to that subject, or to the
-    family when the subject is new; for choices, the option that wins most often for that subject. chance: mean of Record.chance over
-    the records that have one, else None. Boxes count as right when the number of boxes is.
+    Where a question offers choices, only these count: the first rule takes the one that is the family's answer most often, the second the one
+    that wins most often where that subject offers it. The second falls back on the first when the subject is new.
     """
     by_family, by_subject, wins = defaultdict(Counter), defaultdict(Counter), defaultdict(Counter)
     for r in train:
@@ -159,27 +158,34 @@ def blind_report(train: Sequence[Record], test: Sequence[Record]) -> dict[str, d
         for choice in r.choices:
             wins[r.family, r.subject][choice] += 1 if choice == r.answer else -1 / max(len(r.choices) - 1, 1)
 
-    def constant(r: Record) -> str | None:
-        return top({c: by_family[r.family][c] for c in r.choices} if r.choices else by_family[r.family])
-
-    def prior(r: Record) -> str | None:
+    def guess(r: Record) -> tuple[str, str]:
+        constant = top({c: by_family[r.family][c] for c in r.choices} if r.choices else by_family[r.family])
         if r.choices:
-            return top({c: wins[r.family, r.subject][c] for c in r.choices})
-        return top(by_subject[r.family, r.subject]) or constant(r)
+            return constant, top({c: wins[r.family, r.subject][c] for c in r.choices})
+        return constant, top(by_subject[r.family, r.subject]) or constant
 
-    report = {}
+    return guess
+
+
+def blind_report(train: Sequence[Record], test: Sequence[Record]) -> dict[str, dict[str, float | int | None]]:
+    """How often constant and prior answers, learnt on `train`, are right on `test`, per family and for all ("all").
+
+    n: questions. majority and majority_given_subject: as `majority` guesses. chance: mean of Record.chance over the records that have one,
+    else None. Boxes count as right when the number of boxes is.
+    """
+    guess, report = majority(train), {}
     for family in [*sorted({r.family for r in test}), "all"]:
         group = [r for r in test if family in (r.family, "all")]
         known = [r.chance for r in group if r.chance is not None]
         report[family] = {
             "n": len(group),
-            "majority": sum(constant(r) == r.answer for r in group) / max(len(group), 1),
-            "majority_given_subject": sum(prior(r) == r.answer for r in group) / max(len(group), 1),
+            "majority": sum(guess(r)[0] == r.answer for r in group) / max(len(group), 1),
+            "majority_given_subject": sum(guess(r)[1] == r.answer for r in group) / max(len(group), 1),
             "chance": sum(known) / len(known) if known else None,
         }
     return report
 
 
-def top(votes: dict[str, float]) -> str | None:
-    """The answer with most votes, the first in the alphabet in a tie."""
-    return min(votes, key=lambda answer: (-votes[answer], answer)) if votes else None
+def top(votes: Mapping[str, float]) -> str:
+    """The answer with most votes, the first in the alphabet in a tie; empty where nobody votes."""
+    return min(votes, key=lambda answer: (-votes[answer], answer), default="")
