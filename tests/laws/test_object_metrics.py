@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from proxy3d.evaluation.metrics.objects import adjusted_rand, large_enough, owned_objects, purity, reachable_iou
-from proxy3d.evaluation.proxy_report import interval
 from proxy3d.values import Box
 
 BOXES = {1: Box((0.0, 0, 0), (1.0, 1, 1)), 2: Box((5.0, 0, 0), (1.0, 1, 1))}
@@ -49,9 +48,3 @@ def test_adjusted_rand_is_1_for_the_same_groups_under_other_names_and_near_0_for
 
 def test_large_means_in_some_frame():
     assert large_enough(np.array([[9, 0], [0, 10], [5, 5]]), 1000, 0.01).tolist() == [False, True, False]
-
-
-def test_recall_counts_objects_and_not_rooms_and_an_empty_room_counts_for_nothing():
-    rooms = [{"recall": 1.0, "recall_objects": 1.0}, {"recall": 0.5, "recall_objects": 3.0}, {"recall": float("nan"), "recall_objects": 0.0}]
-    found = interval([rooms])["recall"]
-    assert found["mean"] == pytest.approx(2.5 / 4) and found["low"] <= found["mean"] <= found["high"]

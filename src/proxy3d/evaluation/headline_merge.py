@@ -12,8 +12,9 @@ import torch
 
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.headline_data import StudyData, train_records
-from proxy3d.evaluation.headline_scores import DULL, FIGURES, difference, guessed, room_figures, row
+from proxy3d.evaluation.headline_scores import DULL, FIGURES, guessed, room_figures, row
 from proxy3d.evaluation.headline_variants import COUNTS, OWN, VARIANTS
+from proxy3d.evaluation.intervals import difference
 from proxy3d.evaluation.metrics.answers import VARIANT
 from proxy3d.spacespan.questions import majority
 from proxy3d.training.lessons import room_boxes

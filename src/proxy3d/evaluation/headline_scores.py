@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from proxy3d.evaluation.headline_tables import DULL
+from proxy3d.evaluation.intervals import interval
 from proxy3d.evaluation.metrics.answers import right
 from proxy3d.evaluation.metrics.boxes import aligned_iou, f1_at
-from proxy3d.evaluation.proxy_report import interval
 from proxy3d.spacespan.record import Record
 
 VQA, NLVR = "vqa", "nlvr"
@@ -69,21 +69,6 @@ def guessed(record: Record, guess: Callable[[Record], tuple[str, str]], seen: Bo
 
 
 def row(name: str, label: str, about: str, seeds: Sequence[Sequence[Mapping[str, float]]]) -> dict:
-    """One line of the result: every figure that exists as {mean, low, high}, 95 % over rooms with all seeds of a room kept together."""
+    """One line of the result: every figure that exists as {mean, low, high}, 95 % over seeds and rooms."""
     figures = {k: v for k, v in interval(seeds).items() if any(room[f"{k}_objects"] for rooms in seeds for room in rooms)}
     return {"variant": name, "tested": label, "about": about, "seeds": len(seeds), "figures": figures}
-
-
-def difference(ours: Sequence[Sequence[Mapping[str, float]]], other: Sequence[Sequence[Mapping[str, float]]], key: str) -> dict[str, float]:
-    """How much better one is than the other in the same rooms, with 95 % over rooms."""
-
-    def totals(seeds: Sequence[Sequence[Mapping[str, float]]]) -> tuple[np.ndarray, np.ndarray]:
-        value = np.array([[room[key] for room in rooms] for rooms in seeds])
-        weight = np.array([[room[f"{key}_objects"] for room in rooms] for rooms in seeds])
-        return (np.nan_to_num(value) * weight).sum(0), weight.sum(0)
-
-    (top_a, n_a), (top_b, n_b) = totals(ours), totals(other)
-    draw = np.random.default_rng(0).integers(len(n_a), size=(1000, len(n_a)))
-    many = top_a[draw].sum(1) / n_a[draw].sum(1).clip(1) - top_b[draw].sum(1) / n_b[draw].sum(1).clip(1)
-    low, high = np.percentile(many, [2.5, 97.5])
-    return {"mean": float(top_a.sum() / max(n_a.sum(), 1) - top_b.sum() / max(n_b.sum(), 1)), "low": float(low), "high": float(high)}

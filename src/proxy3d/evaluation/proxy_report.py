@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from proxy3d.errors import BadInput, command
 from proxy3d.evaluation.headline_data import semantic_of
+from proxy3d.evaluation.intervals import interval
 from proxy3d.evaluation.proxy_forms import form_figures
 from proxy3d.evaluation.proxy_measures import Sensor, Sight, labelled, measure, sight
 from proxy3d.evaluation.proxy_tables import AUTO, OURS, TRUE_MASKS, is_rival
@@ -33,7 +33,6 @@ COUNTS = (4, 8, 16, 32, 64, 128)
 SENSORS = (Sensor(noise=0.05), Sensor(noise=0.1), Sensor(missing=0.25), Sensor(missing=0.5))
 SENSOR_COUNTS = (16, 32)  # of learned features; frozen ones are looked at with the last
 OTHER_FIGURES = ("grouping_gain_acc_at_025", "speed_vs_sklearn", "speed_vs_faiss", "matmul_fraction")  # measured by other commands
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -189,20 +188,6 @@ def grouped_by(rival: Rival, weights: Weights, views: Sequence[Sight], n: int, *
 
 def mean_recall(rooms: Sequence[Mapping[str, float]]) -> float:
     return interval([rooms])["recall"]["mean"]
-
-
-def interval(seeds: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, dict[str, float]]:
-    """Mean of each figure over seeds and rooms, and the middle 95 % of what resampled rooms would have given (seeds kept together)."""
-    draw = np.random.default_rng(0).integers(len(seeds[0]), size=(RESAMPLES, len(seeds[0])))
-    out = {}
-    for key in (k for k in seeds[0][0] if not k.endswith("_objects")):
-        value = np.array([[room[key] for room in rooms] for rooms in seeds])  # seeds x rooms
-        weight = np.array([[room.get(f"{key}_objects", 1.0) for room in rooms] for rooms in seeds]) * np.isfinite(value)
-        top, bottom = (np.nan_to_num(value) * weight).sum(0), weight.sum(0)
-        many = top[draw].sum(1) / np.maximum(bottom[draw].sum(1), 1e-9)
-        low, high = np.percentile(many, [2.5, 97.5])
-        out[key] = {"mean": float(top.sum() / max(bottom.sum(), 1e-9)), "low": float(low), "high": float(high)}
-    return out
 
 
 def summary(rows: Sequence[Mapping]) -> dict[str, float | str]:
