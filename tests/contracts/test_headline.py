@@ -20,7 +20,7 @@ from proxy3d.evaluation import headline, headline_latency
 from proxy3d.evaluation.headline import StudySettings, main, study
 from proxy3d.evaluation.headline_data import load_study
 from proxy3d.evaluation.headline_latency import WAYS, latency
-from proxy3d.evaluation.headline_merge import LATENCY, by_figure, by_room, latency_of, merged, part_file, same_settings, summary
+from proxy3d.evaluation.headline_merge import LATENCY, by_figure, by_room, latency_of, merged, over_blind, part_file, same_settings, summary
 from proxy3d.evaluation.headline_scores import DULL, FIGURES, room_figures, row, score
 from proxy3d.evaluation.headline_tables import plot_headline, render_headline, render_unmeasured
 from proxy3d.evaluation.headline_variants import VARIANTS, chosen_variants
@@ -123,12 +123,23 @@ def test_no_steps_no_rounds_and_another_clusterer_are_refused_in_one_line(world,
 def test_parts_made_with_other_settings_are_not_put_together(tmp_path, seed, other):
     made_of = {"study": {"steps": 3}, "weights": "a", "data": "d", "rooms": 4}
     for name, number, settings in (("blind", 0, made_of), ("dense", seed, {**made_of, **other})):
-        part = {"variant": name, "seed": number, "settings": settings, "tested": {"own": {"rooms": [], "figures": {}}}}
+        part = {"variant": name, "seed": number, "settings": settings, "run": {"bf16": False}, "tested": {"own": {"rooms": [], "figures": {}}}}
         headline.write_result(part_file(tmp_path, name, number), part)
     with pytest.raises(BadInput, match=f"dense-{seed} and blind-0 were made with different settings .{next(iter(other))}.") as error:
         merged(tmp_path, None)
     assert "\n" not in str(error.value)
-    same_settings(tmp_path, [{"variant": "dense", "seed": n, "settings": made_of} for n in range(2)])
+
+
+def test_parts_must_share_a_precision_and_a_start_that_the_start_itself_has_not(tmp_path):
+    def part(name, **run):
+        return {"variant": name, "seed": 0, "settings": {"rooms": 4}, "run": {"bf16": False, "start": "abc", **run}}
+
+    start = {**part("symbols"), "run": {"bf16": False}}
+    same_settings(tmp_path, [part("dense"), start, part("blind")])
+    same_settings(tmp_path, [{**part(name), "run": {"bf16": True}} for name in ("dense", "symbols")])
+    for other, what in ((part("ours", bf16=True), "bf16"), (part("ours", start="abd"), "start"), ({**part("ours"), "run": {"bf16": False}}, "start")):
+        with pytest.raises(BadInput, match=f"ours-0 and dense-0 were made with different settings .{what}."):
+            same_settings(tmp_path, [start, part("dense"), other])
 
 
 def test_times_of_other_weights_are_not_taken(tmp_path):
@@ -163,7 +174,8 @@ def invented():
         room = {figure: share for figure in FIGURES} | {f"{figure}_objects": 2 for figure in FIGURES}
         parts[key] = [[room, room], [room, room]]
     rows = [row(*key, VARIANTS[key[0]].about if key[0] in VARIANTS else key[0], seeds) for key, seeds in parts.items()]
-    return {"rows": rows, "summary": summary(parts, None), "rooms": 2, "latency": None, "run": {"machine": "a machine"}}
+    training = {"dense-0": {"machine": "a machine"}, "dense-1": {"machine": "another"}, "ours-0": {"machine": "a machine"}}
+    return {"rows": rows, "summary": summary(parts, None), "rooms": 2, "latency": None, "training": training, "run": {"machine": "a third"}}
 
 
 def test_the_summary_is_what_was_measured(invented):
@@ -174,6 +186,7 @@ def test_the_summary_is_what_was_measured(invented):
     assert found["p16_of_best"]["vqa"] == pytest.approx(0.75) == found["p16_of_best"]["mean"]
     own = {r["variant"]: r["figures"]["ref_acc_025"]["mean"] for r in invented["rows"] if r["tested"] == "own"}
     assert found["grouping_gain_acc_at_025"]["mean"] == pytest.approx(own["ours_32"] - own["no_grouping"])
+    assert found["p16_of_best_over_blind"]["vqa"] == pytest.approx((0.6 - own["blind"]) / (0.8 - own["blind"]))
     assert found["p32_less_dense"]["nlvr"]["mean"] == pytest.approx(found["nlvr"]["p32"]["mean"] - found["nlvr"]["dense"]["mean"])
 
 
@@ -181,14 +194,23 @@ def test_a_figure_that_no_room_has_is_null():
     room = {figure: float("nan") for figure in FIGURES} | {f"{figure}_objects": 0 for figure in FIGURES} | {"vqa": 0.5, "vqa_objects": 2}
     found = summary({("ours", name): [[room, room]] for name in ("p16", "p32")}, None)
     assert found["p16_of_best"] == {**dict.fromkeys(FIGURES), "vqa": 1.0, "mean": 1.0} and found["nlvr"]["p16"] is None
+    assert found["p16_of_best_over_blind"] == dict.fromkeys(FIGURES), "nothing shown was not tested"
+
+
+def test_what_is_not_clearly_better_than_nothing_shown_is_not_a_share_of_it():
+    def figure(mean):
+        return {"mean": mean, "low": mean - 0.05, "high": mean + 0.05}
+
+    shown = {"blind": figure(0.4), "p4": figure(0.42), "p8": None, "p16": figure(0.55), "p32": figure(0.6), "p64": None, "auto": None}
+    assert over_blind(shown) == pytest.approx(0.75) and over_blind({**shown, "p32": figure(0.45), "p16": figure(0.44)}) is None
 
 
 def test_a_study_that_is_not_finished_says_how_many_seeds_its_rows_have(invented):
     for line in invented["rows"]:
         line["seeds"] = 1 if line["variant"] in DULL else 3
-    assert "rooms; 3 seeds;" in render_headline(invented) and "every patch a token |" in render_headline(invented)
+    assert "row has; 3 seeds;" in render_headline(invented) and "every patch a token |" in render_headline(invented)
     next(line for line in invented["rows"] if line["variant"] == "dense")["seeds"] = 2
-    assert "rooms; 2 to 3 seeds;" in render_headline(invented) and "| every patch a token, 2 seeds |" in render_headline(invented)
+    assert "row has; 2 to 3 seeds;" in render_headline(invented) and "| every patch a token, 2 seeds |" in render_headline(invented)
     assert render_unmeasured(invented) == "All models of the study are in the tables."
     kept = [line for line in invented["rows"] if line["variant"] not in ("dense", "frames")]
     assert render_unmeasured({"rows": kept}) == "Not measured yet: every patch a token; one token per frame."
@@ -202,11 +224,11 @@ def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(inve
     auto = next(r for r in invented["rows"] if r["tested"] == "auto")
     auto["figures"]["tokens"] = {"mean": 21.4, "low": 20.0, "high": 23.0}
     assert "| **proxies, as many as needed** |" in text and "as many as needed** (21 on average) |" in render_headline(invented)
-    assert "| grouped by position alone |" in text and "over 2 rooms; 2 seeds; a machine" in text
+    assert "| grouped by position alone |" in text and "over 2 rooms and the seeds that a row has; 2 seeds; a machine; another." in text
     assert "32 proxies less every patch, in the same rooms: 3D-VQA 4.0 (4.0 to 4.0), " in text
     lines = [e for e in xml.etree.ElementTree.fromstring(plot_headline(invented)).iter() if e.tag.endswith("polyline")]
     assert len(lines) == 6, "three figures by number of proxies, and three level lines"
-    for lacking in ("rows", "summary", "run", "latency"):
+    for lacking in ("rows", "summary", "training", "latency"):
         broken = copy.deepcopy(invented)
         del broken[lacking]
         with pytest.raises(BadInput, match="lacks"):

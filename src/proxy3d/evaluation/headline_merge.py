@@ -13,7 +13,7 @@ import torch
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.headline_data import StudyData, train_records
 from proxy3d.evaluation.headline_scores import DULL, FIGURES, guessed, room_figures, row
-from proxy3d.evaluation.headline_variants import COUNTS, OWN, VARIANTS
+from proxy3d.evaluation.headline_variants import COUNTS, OWN, START, VARIANTS
 from proxy3d.evaluation.intervals import difference
 from proxy3d.evaluation.metrics.answers import VARIANT
 from proxy3d.spacespan.questions import majority
@@ -83,10 +83,12 @@ def merged(folder: Path, data: StudyData) -> dict:
 
 
 def same_settings(folder: Path, found: Sequence[Mapping]) -> None:
-    """Raises BadInput unless all parts were made with the same settings."""
-    first = found[0]
+    """Raises BadInput unless all parts were made with the same settings, in the same precision, and go on from the same start."""
+    first = next((part for part in found if "start" in part["run"]), found[0])
     for part in found:
-        ours, theirs = part["settings"], first["settings"]
+        ours, theirs = ({**p["settings"], "bf16": p["run"]["bf16"], "start": p["run"].get("start")} for p in (part, first))
+        if part["variant"] == START:
+            del ours["start"], theirs["start"]
         if other := sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k)):
             pair = f"{part['variant']}-{part['seed']} and {first['variant']}-{first['seed']}"
             raise BadInput(f"{folder}: {pair} were made with different settings ({', '.join(other)}); delete one, or use another -o")
@@ -126,6 +128,15 @@ def dull_rules(data: StudyData, ids: list[str]) -> Parts:
     return {(rule, OWN): [rows] for rule, rows in scored.items()}
 
 
+def over_blind(figure: Mapping[str, Mapping[str, float] | None]) -> float | None:
+    """How much 16 proxies keep of what the best number of them adds to nothing shown; None where that is not clearly more than nothing."""
+    counts, blind = [figure[n] for n in COUNTS if figure[n]], figure["blind"]
+    if not (counts and blind and figure["p16"]):
+        return None
+    best = max(counts, key=lambda c: c["mean"])
+    return (figure["p16"]["mean"] - blind["mean"]) / (best["mean"] - blind["mean"]) if best["low"] > blind["high"] else None
+
+
 def summary(parts: Parts, latency: Mapping | None) -> dict:
     """The figures that other pages quote; null where a part is not finished."""
     columns = {
@@ -139,6 +150,7 @@ def summary(parts: Parts, latency: Mapping | None) -> dict:
     out["p16_of_best"] = {f: out[f]["p16"]["mean"] / best[f] if out[f]["p16"] and best[f] else None for f in FIGURES}
     shares = [v for f, v in out["p16_of_best"].items() if f in ("vqa", "ref_iou", "nlvr") and v is not None and np.isfinite(v)]
     out["p16_of_best"]["mean"] = float(np.mean(shares)) if shares else None
+    out["p16_of_best_over_blind"] = {f: over_blind(out[f]) for f in FIGURES}
     pair = (parts.get(("ours_32", OWN)), parts.get(("no_grouping", OWN)))
     out["grouping_gain_acc_at_025"] = difference(*pair, "ref_acc_025") if all(pair) else None
     pair = (parts.get(("ours", "p32")), parts.get(("dense", OWN)))

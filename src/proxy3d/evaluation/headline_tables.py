@@ -11,6 +11,7 @@ from proxy3d.evaluation.proxy_tables import cell
 from proxy3d.presets import AUTO
 
 FIGURES = {"vqa": "3D-VQA", "ref_iou": "3D-Ref IoU", "ref_acc_025": "Acc@0.25", "ref_acc_050": "Acc@0.5", "nlvr": "NLVR-3D"}
+SETS = {"ref_f1_025": "F1@0.25"}  # of all phrases, of whatever number of things
 DULL = ("chance", "majority", "majority of its subject")  # rules without a model, so without seeds
 MAIN = ("dense", "ours", "blind", *DULL, "oracle", START)
 GROUPINGS = ("ours_32", "voxel_32", "farthest_32", "uniform_32", "frames")
@@ -37,7 +38,8 @@ def render_headline(result: Mapping) -> str:
         groups = {"shown": MAIN, "at most 32 tokens": GROUPINGS, "ours at 32 with one change": ("ours_32", *rest)}
         most = max(r["seeds"] for r in result["rows"])
         tables = [table for head, names in groups.items() if (table := _table(head, [r for n in names for r in rows.get(n, [])], most))]
-        about = f"In per cent, with 95 % intervals over {result['rooms']} rooms; {_seeds(result['rows'])}; {result['run']['machine']}."
+        machines = "; ".join(sorted({part["machine"] for part in result["training"].values()}))
+        about = f"In per cent, with 95 % intervals over {result['rooms']} rooms and the seeds that a row has; {_seeds(result['rows'])}; {machines}."
         parts = [*tables, about, *_words(result["summary"])]
         if result["latency"]:
             parts.append(_latency(result["latency"]))
@@ -70,10 +72,11 @@ def _seeds(rows: Sequence[Mapping]) -> str:
 def _table(head: str, rows: Sequence[Mapping], most: int) -> str:
     if not rows:
         return ""
-    lines = [f"| {head} | {' | '.join(FIGURES.values())} |", "|---" * (len(FIGURES) + 1) + "|"]
+    columns = FIGURES | SETS
+    lines = [f"| {head} | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
     for row in rows:
         fewer = f", {row['seeds']} seed{'s' * (row['seeds'] > 1)}" if row["seeds"] < most and row["variant"] not in DULL else ""
-        lines.append(f"| {_name(row)}{fewer} | {' | '.join(cell(row['figures'].get(key)) for key in FIGURES)} |")
+        lines.append(f"| {_name(row)}{fewer} | {' | '.join(cell(row['figures'].get(key)) for key in columns)} |")
     return "\n".join(lines)
 
 
@@ -87,15 +90,17 @@ def _name(row: Mapping) -> str:
 
 
 def _words(summary: Mapping) -> list[str]:
-    said = []
-    if summary["p16_of_best"]["mean"] is not None:
-        shares = ", ".join(f"{FIGURES[k]} {100 * v:.0f} %" for k, v in summary["p16_of_best"].items() if k in FIGURES and v is not None)
-        said.append(f"16 proxies keep, of the best number of them: {shares}.")
-    if summary["grouping_gain_acc_at_025"] is not None:
-        said.append(f"Grouping by meaning adds {cell(summary['grouping_gain_acc_at_025'])} points of Acc@0.25 to grouping by position alone.")
-    if all(summary["p32_less_dense"].values()):
-        gains = ", ".join(f"{FIGURES[k]} {cell(v)}" for k, v in summary["p32_less_dense"].items())
+    said, less, kept = [], summary.get("p32_less_dense", {}), summary.get("p16_of_best_over_blind", {})  # older results have neither
+    if less and all(less.values()):
+        gains = ", ".join(f"{FIGURES[k]} {cell(v)}" for k, v in less.items())
         said.append(f"32 proxies less every patch, in the same rooms: {gains} points.")
+    if shares := [f"{FIGURES[k]} {100 * v:.0f} %" for k, v in kept.items() if v is not None]:
+        lost = [FIGURES[k] for k, v in kept.items() if v is None]
+        rest = f" Left out, as no number of them is clearly above nothing shown: {', '.join(lost)}." * bool(lost)
+        said.append(f"Of what the best number of proxies adds to nothing shown, 16 keep: {', '.join(shares)}.{rest}")
+    if summary["grouping_gain_acc_at_025"] is not None:
+        gain = cell(summary["grouping_gain_acc_at_025"])
+        said.append(f"Grouping by meaning less grouping by position alone, 32 of each: {gain} points of Acc@0.25.")
     return said
 
 

@@ -48,7 +48,7 @@ _OURS = Grouping()
 COUNTS = {f"p{n}": Grouping(proxies=n) for n in DRAWN} | {AUTO: Grouping(proxies=AUTO)}
 
 VARIANTS: dict[str, Variant] = {
-    START: _one("true objects as tokens, from which all others go on", Grouping(OBJECTS)),
+    START: _one("true objects as tokens: the start, from which all others go on", Grouping(OBJECTS)),
     "dense": _one("every patch a token", Grouping(PATCHES)),
     "ours": Variant("proxies, any number of them", Representation(_DRAWN), COUNTS),
     "blind": _one("nothing", _OURS, ("feature", "place", "viewer")),
@@ -66,8 +66,8 @@ VARIANTS: dict[str, Variant] = {
     "no_position": _one("no 3D position encoding", _OURS, position="none"),
     "hybrid_position": _one("position as published", _OURS, position="hybrid"),
     "no_stage_1": _one("no stage 1: frozen features", Grouping(frozen=True)),
-    "no_measures": _one("no measures between named things", _OURS, measures=False),
-    "no_names": _one("no stage of names", _OURS, names=False),
+    "no_measures": _one("no measures between named things (the start had them)", _OURS, measures=False),
+    "no_names": _one("nothing that makes tokens say what they are (the start had it)", _OURS, names=False),
     "cross_attention": _one("cross-attention for the prefix", _OURS, bridge="cross_attention"),
     "no_order": _one("no breadth-first order", Grouping(ordered=False)),
     "paper_stages": _one("names, position and four stages as published", _OURS, position="hybrid", curriculum="paper", identifiers=True),
