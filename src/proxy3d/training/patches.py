@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from proxy3d.features.geometric.sensor_depth import SensorDepth, nearer_surface, per_patch, sampled_pixels
@@ -93,12 +95,24 @@ def unseeing(clip: Clip, grid: Grid) -> Semantics:
 
 
 def cached_patches(folder: Path, cache: Path, semantic: Callable[[Clip, Grid], Semantics], patches: int | None = None) -> RoomPatches:
-    """`patches_of_room`, remembered in `cache` as one safetensors file per room (about 2 MB)."""
-    file = Path(cache) / f"{Path(folder).name}.safetensors"
-    if not file.exists():
-        looked_at = patches_of_room(folder, semantic, patches)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = part_of(file)
-        save_file({f.name: getattr(looked_at, f.name).contiguous() for f in fields(looked_at)}, part)
-        part.replace(file)
-    return RoomPatches(**load_file(file))
+    """`patches_of_room`, remembered in `cache` as one safetensors file per room (about 2 MB) until one of the room's files changes."""
+    file, seen = Path(cache) / f"{Path(folder).name}.safetensors", {"seen": seen_files(Path(folder), patches)}
+    if file.exists():
+        with safe_open(file, "pt") as kept:
+            if kept.metadata() == seen:
+                return RoomPatches(**{name: kept.get_tensor(name) for name in kept.keys()})
+    looked_at = patches_of_room(folder, semantic, patches)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(file)
+    save_file({f.name: getattr(looked_at, f.name).contiguous() for f in fields(looked_at)}, part, seen)
+    part.replace(file)
+    return looked_at
+
+
+def seen_files(folder: Path, patches: int | None) -> str:
+    """SHA-256 of all that patches of a room depend on beside the image encoder: names and bytes of its files, and how many patches."""
+    found = hashlib.sha256(repr(patches).encode())
+    for file in sorted(f for f in folder.rglob("*") if f.is_file()):
+        content = file.read_bytes()
+        found.update(f"{file.relative_to(folder).as_posix()} {len(content)}".encode() + content)
+    return found.hexdigest()
