@@ -133,11 +133,11 @@ def test_every_example_runs_with_the_tiny_preset(example, capsys):
 
 SUMMARY = {
     "accuracy": 0.5, "majority": 0.25, "majority_given_subject": 0.26, "chance": 0.2, "blind": 0.3, "oracle": 1.0, "acc_at_025": 0.125,
-    "random_object_acc_at_025": 0.09, "random_box_acc_at_025": 0.01, "train_minutes": 61.2,
+    "random_object_acc_at_025": 0.09, "random_box_acc_at_025": 0.01, "f1_at_025": 0.2, "none_right": 0.3, "train_minutes": 61.2,
 }  # fmt: skip
 FAMILIES = {
     "left_right": {"accuracy": 0.75, "majority": 0.5, "majority_given_subject": 0.6, "chance": 0.5, "blind": 0.5, "oracle": 1.0},
-    "ground_colour": {"acc_at_025": 0.125, "random_object_acc_at_025": 0.08, "random_box_acc_at_025": 0.01},
+    "ground_colour": {"acc_at_025": 0.125, "random_object_acc_at_025": 0.08, "random_box_acc_at_025": 0.01, "f1_at_025": 0.1},
 }
 
 
@@ -153,7 +153,8 @@ def test_a_table_shows_every_score_beside_its_baselines():
     text = render_readme_table({"summary": SUMMARY, "by_family": FAMILIES})
     assert "| left right | 75.0 | 50.0 | 60.0 | 50.0 | 50.0 | 100.0 |" in text
     assert "| **all** | 50.0 | 30.0 | 26.0 | 25.0 | 20.0 | 100.0 |" in text
-    assert "| ground colour | 12.5 | 8.0 | 1.0 |" in text and "61 minutes" in text
+    assert "| ground colour | 12.5 | 8.0 | 1.0 | 10.0 | - |" in text and "| **all** | 12.5 | 9.0 | 1.0 | 20.0 | 30.0 |" in text
+    assert "61 minutes" in text
     assert "| ground colour | -" not in text and text.count("**all**") == 2 and "No blind reader" not in text
 
 

@@ -22,8 +22,11 @@ ANSWERS = {
     "accuracy": "with proxies", "blind": "blind", "majority_given_subject": "majority of its subject", "majority": "majority", "chance": "chance",
     "oracle": "oracle",
 }  # fmt: skip
-BOXES = {"acc_at_025": "Acc@0.25", "random_object_acc_at_025": "a true object at random", "random_box_acc_at_025": "random box"}
-MAY_LACK = ("blind",)  # a reader that has to be trained for it
+BOXES = {
+    "acc_at_025": "Acc@0.25, one thing meant", "random_object_acc_at_025": "a true object at random", "random_box_acc_at_025": "random box",
+    "f1_at_025": "F1@0.25, all phrases", "none_right": "no box where nothing is meant",
+}  # fmt: skip
+MAY_LACK = ("blind", "none_right")  # a reader that has to be trained for it, and phrases that not every split has
 ABSENT = "*Not measured yet: {file} does not exist.*"
 
 

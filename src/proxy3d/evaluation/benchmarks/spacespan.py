@@ -212,7 +212,7 @@ def scores(rows: Sequence[Row], train: Sequence[Record]) -> dict:
         "summary": {
             **{k: words[k] for k in ("accuracy", "chance", "majority", "majority_given_subject", "blind", "oracle")},
             "questions": words["n"],
-            **{k: phrases[k] for k in ("acc_at_025", "random_box_acc_at_025", "random_object_acc_at_025", "f1_at_025")},
+            **{k: phrases[k] for k in ("acc_at_025", "random_box_acc_at_025", "random_object_acc_at_025", "f1_at_025", "none_right")},
             "phrases": phrases["n"],
             "phrases_with_one_target": phrases["one_target"],
         },
@@ -224,10 +224,11 @@ def _words(rows: Sequence[Row], guess: Callable[[Record], tuple[str, str]]) -> d
     def mean(says: Callable[[Row], str]) -> float | None:
         return float(np.mean([right(says(r), r.record.answer, r.record.answer_type) for r in rows])) if rows else None
 
+    guessable = any(r.record.chance is not None for r in rows)  # else all are open, such as lengths
     return {
         "n": len(rows),
         "accuracy": mean(lambda r: r.text),
-        "chance": float(np.mean([r.record.chance or 0.0 for r in rows])) if rows else None,
+        "chance": float(np.mean([r.record.chance or 0.0 for r in rows])) if guessable else None,
         "majority": mean(lambda r: guess(r.record)[0]),
         "majority_given_subject": mean(lambda r: guess(r.record)[1]),
         "blind": None if any(r.blind is None for r in rows) else mean(lambda r: r.blind),
