@@ -90,8 +90,8 @@ def _name(row: Mapping) -> str:
 
 
 def _words(summary: Mapping) -> list[str]:
-    said, less, kept = [], summary.get("p32_less_dense", {}), summary.get("p16_of_best_over_blind", {})  # older results have neither
-    if less and all(less.values()):
+    said, less, kept = [], summary["p32_less_dense"], summary["p16_of_best_over_blind"]
+    if all(less.values()):
         gains = ", ".join(f"{FIGURES[k]} {cell(v)}" for k, v in less.items())
         said.append(f"32 proxies less every patch, in the same rooms: {gains} points.")
     if shares := [f"{FIGURES[k]} {100 * v:.0f} %" for k, v in kept.items() if v is not None]:

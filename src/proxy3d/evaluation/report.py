@@ -231,7 +231,6 @@ EVALUATION_BLOCKS: Blocks = {"variants": (SCORERS, render_variants), "scorer spe
 PROXIES_BLOCKS: Blocks = {
     "proxies": ("results/proxies.json", render_proxies),
     "clusterer speed": ("results/clusterer_speed.json", render_clusterer_speed),
-    "grouping": ("results/grouping.json", render_headline),
     "answers by form": ("results/answers_by_form.json", render_answers_by_form),
 }
 HEADLINE_BLOCKS: Blocks = {
