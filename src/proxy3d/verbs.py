@@ -60,9 +60,9 @@ def ask(where: str | Path, question: str, pipeline: Pipeline, options: CaptureOp
     """The answer of the `ask` verb.
 
     Raises:
-        BadInput: no usable scene or capture, or no usable question.
+        BadInput: no usable scene or capture, no usable question, or nobody who learned to answer.
     """
-    pipeline.check_reader()
+    check_taught(pipeline)
     scene, load, encoded = load_or_encode(pipeline, where, options)
     check_fit(scene, pipeline)
     session = pipeline.session(scene)
@@ -87,9 +87,9 @@ def ground(where: str | Path, phrase: str, pipeline: Pipeline, options: CaptureO
     """The answer of the `ground` verb.
 
     Raises:
-        BadInput: no usable scene or capture, or no usable phrase.
+        BadInput: no usable scene or capture, no usable phrase, or nobody who learned to answer.
     """
-    pipeline.check_reader()
+    check_taught(pipeline)
     scene, load, encoded = load_or_encode(pipeline, where, options)
     check_fit(scene, pipeline)
     session = pipeline.session(scene)
@@ -172,16 +172,17 @@ def view(
     page = Path(out) if out is not None else Path(Path(where).resolve().name).with_suffix(".html")
     check_place(page, force=force)
     if questions:
-        pipeline.check_reader()
+        check_taught(pipeline)
     scene, _, _ = load_or_encode(pipeline, where, options, preview=True)
     answers: list[tuple[str, Answer]] = []
     if questions:
         check_fit(scene, pipeline)
         session = pipeline.session(scene)
         answers += [(question, session.ask(question)) for question in questions]
+    shown = list(answers)
     if pipeline.weights and pipeline.weights.has_reader and not misfit(scene, pipeline):  # any scene can be looked at, also one that cannot be read
-        answers.append(("everything that was recognised", objects_answer(scene, pipeline)))
-    return {"page": str(write_page(scene, page, answers=answers, force=force)), "answers": {q: a.text for q, a in answers}}
+        shown.append(("everything that was recognised", objects_answer(scene, pipeline)))
+    return {"page": str(write_page(scene, page, answers=shown, force=force)), "answers": {q: a.text for q, a in answers}}
 
 
 def export(folder: str | Path, pipeline: Pipeline, *, licence: str | None = None, force: bool = False) -> dict:
@@ -280,6 +281,20 @@ def check_namer(pipeline: Pipeline, verb: str) -> None:
     """
     if pipeline.weights is None:
         raise BadInput(f"{verb} needs trained weights to name objects, and this preset has none; leave --preset out, or add --weights first")
+
+
+def check_taught(pipeline: Pipeline) -> None:
+    """Whether somebody who learned to answer is there. From Python, `Pipeline.session` still lets an untrained reader speak, for tests.
+
+    Raises:
+        BadInput: nothing learned, or weights and a language model that do not go together.
+    """
+    pipeline.check_reader()
+    if pipeline.learned is None:
+        raise BadInput(
+            f"the language model {pipeline.preset.language_model} without trained weights would answer noise; leave --preset out, or add --weights "
+            "FILE (--preset tiny alone only encodes: it is for tests, and for other encoders)"
+        )
 
 
 def misfit(scene: Scene, pipeline: Pipeline) -> str | None:

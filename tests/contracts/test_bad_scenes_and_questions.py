@@ -88,7 +88,7 @@ CAPTURES = {
     "folder of captures": (f"encode . -o x.p3d {TINY}", "name one"),
     "video without depth": (f"encode walk.mp4 -o x.p3d {TINY} {SENSOR}", "walk.mp4: this capture has no depth and no camera poses and no intrinsics"),
     "pictures without depth": (f"encode photos -o x.p3d {TINY} {SENSOR}", "photos: this capture has no depth"),
-    "question to a video": (f'ask walk.mp4 "Is there a table?" {TINY} {SENSOR}', "no depth"),
+    "question to a video": (f'ask walk.mp4 "Is there a table?" {MINE} {SENSOR}', "no depth"),
     "view of pictures": (f"view photos -o x.html {TINY} {SENSOR}", "no depth"),
     "scene as a capture": (f"encode plain.p3d -o x.p3d {TINY}", "proxy3d ask"),
     "weights that expect other features": (
@@ -97,13 +97,13 @@ CAPTURES = {
     ),
 }
 SCENES = {
-    "scene that is not there": (f"ask gone.p3d hello {TINY}", "no such file"),
-    "scene that is a folder of that name": (f"ask folder.p3d hello {TINY}", "is a folder"),
-    "scene of no bytes": (f"ask empty.p3d hello {TINY}", "is empty"),
-    "scene of text": (f"ground text.p3d hello {TINY}", "not a scene file"),
-    "scene cut short": (f"ask cut.p3d hello {TINY}", "cut short"),
+    "scene that is not there": (f"ask gone.p3d hello {MINE}", "no such file"),
+    "scene that is a folder of that name": (f"ask folder.p3d hello {MINE}", "is a folder"),
+    "scene of no bytes": (f"ask empty.p3d hello {MINE}", "is empty"),
+    "scene of text": (f"ground text.p3d hello {MINE}", "not a scene file"),
+    "scene cut short": (f"ask cut.p3d hello {MINE}", "cut short"),
     "scene with a flipped bit": (f"view hurt.p3d -o x.html {TINY}", "damaged"),
-    "scene of a newer version": (f"ask newer.p3d hello {TINY}", "pip install -U proxy3d"),
+    "scene of a newer version": (f"ask newer.p3d hello {MINE}", "pip install -U proxy3d"),
     "weights called a scene": (f"measure weights.p3d count table {MINE}", "not a scene"),
     "scene made without weights, measured": (f"measure plain.p3d count table {MINE}", "without learned weights"),
     "scene made without weights, asked": (f"ask plain.p3d hello {MINE}", "encode the capture again"),
@@ -115,16 +115,19 @@ SCENES = {
     ),
 }
 QUESTIONS = {
-    "empty question": (["ask", "plain.p3d", "", *TINY.split()], "the question is empty"),
-    "question of spaces": (["ask", "plain.p3d", " \t\n ", *TINY.split()], "the question is empty"),
-    "question of control characters": (["ask", "plain.p3d", "\x00\x1b\x07", *TINY.split()], "the question is empty"),
-    "question of signs": (["ask", "plain.p3d", "?!?", *TINY.split()], "has no words"),
-    "question of numbers": (["ask", "plain.p3d", "12345", *TINY.split()], "has no words"),
-    "question of a book": (["ask", "plain.p3d", "where is the table " * 200, *TINY.split()], "characters; expected at most"),
-    "empty phrase": (["ground", "plain.p3d", "", *TINY.split()], 'the phrase is empty; type it in quotes, for example "the chair"'),
-    "phrase of a book": (["ground", "plain.p3d", "a" * 5000, *TINY.split()], "expected at most"),
-    "empty question on a page": (["view", "plain.p3d", "-o", "x.html", "--ask", "", *TINY.split()], "the question is empty"),
-    "empty question to a capture": (["ask", "room", "", *TINY.split()], "the question is empty"),
+    "empty question": (["ask", "read.p3d", "", *MINE.split()], "the question is empty"),
+    "question of spaces": (["ask", "read.p3d", " \t\n ", *MINE.split()], "the question is empty"),
+    "question of control characters": (["ask", "read.p3d", "\x00\x1b\x07", *MINE.split()], "the question is empty"),
+    "question of signs": (["ask", "read.p3d", "?!?", *MINE.split()], "has no words"),
+    "question of numbers": (["ask", "read.p3d", "12345", *MINE.split()], "has no words"),
+    "question of a book": (["ask", "read.p3d", "where is the table " * 200, *MINE.split()], "characters; expected at most"),
+    "empty phrase": (["ground", "read.p3d", "", *MINE.split()], 'the phrase is empty; type it in quotes, for example "the chair"'),
+    "phrase of a book": (["ground", "read.p3d", "a" * 5000, *MINE.split()], "expected at most"),
+    "empty question on a page": (["view", "read.p3d", "-o", "x.html", "--ask", "", *MINE.split()], "the question is empty"),
+    "empty question to a capture": (["ask", "room", "", *MINE.split()], "the question is empty"),
+    "question without weights": (f"ask plain.p3d hello {TINY}", "tiny without trained weights would answer noise"),
+    "phrase without weights": (f"ground plain.p3d table {TINY}", "would answer noise"),
+    "question on a page without weights": (f"view plain.p3d -o x.html --ask hello {TINY}", "would answer noise"),
     "describe without weights": (f"describe plain.p3d {TINY}", "describe needs trained weights"),
     "half an object": (f"describe read.p3d --object 1.5 {MINE}", "expected a whole number, got '1.5'"),
     "measure nothing": (f"measure read.p3d {MINE}", "WHAT is missing"),
@@ -162,8 +165,8 @@ def test_the_same_lines_without_the_fault_are_fine(world, capsys, monkeypatch, t
     monkeypatch.chdir(world)
     for line in (
         f"encode room -o {tmp_path}/x.p3d {TINY} --proxies 3 --frames 2 --depth-unit millimetres --intrinsics 42,42,31.5,23.5",
-        f"ask plain.p3d hello {TINY}",
-        f'ask plain.p3d "Is there a table?" {TINY} --json',
+        f"ask read.p3d hello {MINE}",
+        f'ask read.p3d "Is there a table?" {MINE} --json',
         f"ask read.p3d hello {MINE}",
         f"ground read.p3d hello {MINE}",
         f"measure read.p3d count table {MINE}",
@@ -178,6 +181,6 @@ def test_the_same_lines_without_the_fault_are_fine(world, capsys, monkeypatch, t
 
 def test_json_changes_nothing_about_a_refusal(world, capsys, monkeypatch):
     monkeypatch.chdir(world)
-    for line in (f"ask empty.p3d hello {TINY}", f"encode gone -o x.p3d {TINY}", "ask"):
+    for line in (f"ask empty.p3d hello {MINE}", f"encode gone -o x.p3d {MINE}", "ask"):
         plain, asked_for_json = typed(capsys, line), typed(capsys, f"{line} --json")
         assert asked_for_json == plain and plain.status == 2

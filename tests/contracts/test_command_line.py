@@ -18,6 +18,7 @@ from proxy3d.features.masks import MASKS
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.known_height import camera_height
 from proxy3d.points.scale import KNOWN_SIGMA
+from proxy3d.presets import preset
 from proxy3d.proxies.clusterers import CLUSTERERS
 from proxy3d.values import SCALE_SOURCES
 
@@ -91,9 +92,9 @@ def test_the_same_line_writes_the_same_bytes(form, answer, tmp_path):
     assert (tmp_path / "a.p3d").read_bytes() == (tmp_path / "b.p3d").read_bytes()
 
 
-@pytest.mark.parametrize("where", ["plain.p3d", "room", "read.p3d"])
+@pytest.mark.parametrize("where", ["room", "read.p3d"])
 def test_ask(where, answer):
-    got = answer(f'ask {where} "Is there a table?" {WEIGHTS if where == "read.p3d" else TINY}')
+    got = answer(f'ask {where} "Is there a table?" {WEIGHTS}')
     has(got, answer=str, range=(list, type(None)), seen=dict, boxes=list, proxies=list, frames=list, scale=str, model=dict, milliseconds=dict)
     assert "\n" not in got["answer"] and got["scale"] in SCALE_SOURCES
     for box in got["boxes"]:
@@ -105,7 +106,7 @@ def test_ask(where, answer):
 
 
 def test_ask_says_the_same_twice_and_of_a_capture_as_of_its_scene(answer):
-    first, again, fresh = (answer(f'ask {where} "How many chairs are there?" {TINY}') for where in ("plain.p3d", "plain.p3d", "room"))
+    first, again, fresh = (answer(f'ask {where} "How many chairs are there?" {WEIGHTS}') for where in ("read.p3d", "read.p3d", "room"))
     for got in (first, again, fresh):
         del got["milliseconds"]
     assert first == again
@@ -121,14 +122,14 @@ def test_a_scene_is_not_encoded_again(answer, monkeypatch):
     for registry in (SEMANTIC, GEOMETRIC, CLUSTERERS):
         for name in registry:
             monkeypatch.setitem(registry, name, never)
-    for line in ('ask plain.p3d "Is there a table?"', 'ground plain.p3d "the table"'):
-        assert answer(f"{line} {TINY}")["milliseconds"]["encode"] == 0
+    for line in ('ask read.p3d "Is there a table?"', 'ground read.p3d "the table"'):
+        assert answer(f"{line} {WEIGHTS}")["milliseconds"]["encode"] == 0
     with pytest.raises(AssertionError):  # the same trap catches whoever does encode
-        verbs.ask("room", "Is there a table?", verbs.Pipeline(verbs.PRESETS["tiny"]))
+        verbs.ask("room", "Is there a table?", verbs.Pipeline(preset("tiny", weights="mine.safetensors")))
 
 
 def test_ground(answer):
-    got = answer(f'ground plain.p3d "the table" {TINY}')
+    got = answer(f'ground read.p3d "the table" {WEIGHTS}')
     has(got, boxes=list, phrase=str, scale=str, model=dict, milliseconds=dict)
     assert got["boxes"], "this untrained reader is known to point at something; pick another seed if it no longer does"
     for box in got["boxes"]:
@@ -185,7 +186,7 @@ def test_measuring_and_describing_build_no_language_model(answer, monkeypatch):
 
 def test_view(answer, tmp_path):
     page = tmp_path / "room.html"
-    got = answer(f'view room -o {page} {TINY} --ask "Is there a table?" --ask "How many chairs are there?"')
+    got = answer(f'view room -o {page} {WEIGHTS} --ask "Is there a table?" --ask "How many chairs are there?"')
     has(got, page=str, answers=dict)
     assert got["page"] == str(page) and list(got["answers"]) == ["Is there a table?", "How many chairs are there?"]
     text = page.read_text("utf-8")
@@ -207,7 +208,7 @@ def test_nothing_a_user_types_becomes_part_of_the_page(capsys, world, tmp_path):
     evil = "</script><script>alert('is there a table')</script>"
     odd = tmp_path / "<img src=x onerror=alert(1)>"
     odd.symlink_to(world / "room")
-    back = typed(capsys, ["view", str(odd), "-o", str(tmp_path / "a.html"), "--preset", "tiny", "--ask", evil, "--json"])
+    back = typed(capsys, ["view", str(odd), "-o", str(tmp_path / "a.html"), *WEIGHTS.split(), "--ask", evil, "--json"])
     assert back.status == 0 and evil in json.loads(back.out)["answers"]
     page = (tmp_path / "a.html").read_text("utf-8")
     assert "<script>alert(" not in page and "<img src=x" not in page
@@ -236,7 +237,7 @@ def test_doctor_names_the_command_that_installs_what_is_missing(answer, monkeypa
 
 
 def test_a_cloud_has_no_metres_until_somebody_says_so(answer, tmp_path):
-    got = answer(f'ask room.ply "How far is the table from the chair?" {TINY}')
+    got = answer(f'ask room.ply "How far is the table from the chair?" {WEIGHTS}')
     assert got["scale"] == "unknown" and got["boxes"]
     for box in got["boxes"]:
         is_box(box, metric=False)
