@@ -25,6 +25,7 @@ from proxy3d.cli_flags import (
     LanguageModel,
     SceneFlags,
     Semantic,
+    scene_read_with,
     show,
     whole,
 )
@@ -72,7 +73,7 @@ def ask(where: str, question: str, /, *, json: Json = False, scene: SceneFlags =
     """Answer a question about a scene file or a capture."""
     from proxy3d.verbs import ask as run
 
-    result = run(where, question, scene.pipeline(), reading.options())
+    result = run(where, question, *scene_read_with(where, scene, reading))
     between = "" if result["range"] is None else " (8 times of 10 between {} and {})".format(*result["range"])
     show(result, json, result["answer"] + between)
 
@@ -82,7 +83,7 @@ def ground(where: str, phrase: str, /, *, json: Json = False, scene: SceneFlags 
     """Find what a phrase means: 0, 1 or several boxes."""
     from proxy3d.verbs import ground as run
 
-    result = run(where, phrase, scene.pipeline(), reading.options())
+    result = run(where, phrase, *scene_read_with(where, scene, reading))
     show(result, json, "\n".join(box_line(box) for box in result["boxes"]) or "nothing in this scene fits")
 
 
@@ -99,7 +100,7 @@ def describe(
     """Say in a few sentences what is in a scene, or what one of its objects is; without a language model."""
     from proxy3d.verbs import describe as run
 
-    result = run(where, scene.pipeline(), reading.options(), number=number)
+    result = run(where, *scene_read_with(where, scene, reading), number=number)
     show(result, json, result["text"])
 
 
@@ -116,7 +117,7 @@ def measure(
     """Measure named objects, without a language model: `measure room.p3d distance chair table`."""
     from proxy3d.verbs import measure as run
 
-    result = run(where, what, names, scene.pipeline(), reading.options())
+    result = run(where, what, names, *scene_read_with(where, scene, reading))
     show(result, json, result["text"])
 
 
@@ -135,7 +136,7 @@ def view(
     """Write one HTML page that shows a scene and works offline."""
     from proxy3d.verbs import view as run
 
-    result = run(where, out, question or [], scene.pipeline(), reading.options(), force=force)
+    result = run(where, out, question or [], *scene_read_with(where, scene, reading), force=force)
     show(result, json, f"{result['page']}: open it in a browser")
 
 

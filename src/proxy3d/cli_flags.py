@@ -125,6 +125,29 @@ class CorruptionFlags:
     depth_noise: Annotated[float, Parameter(help="steps, noise, frayed edges and holes of a depth sensor")] = 0.0
 
 
+def scene_read_with(where: str, scene: SceneFlags, reading: CaptureFlags) -> tuple[object, object]:
+    """The pipeline and the capture options that were typed for a scene file or a capture.
+
+    Encoders named beside a scene file pass where the preset itself names some without weights: that preset starts in no other way.
+
+    Raises:
+        BadInput: a flag that cannot be meant, or one of making a scene where `where` is a scene already.
+    """
+    from proxy3d.pipeline import unnamed_weights
+    from proxy3d.presets import PRESETS
+    from proxy3d.scene_file import is_scene
+
+    pipeline, options = scene.pipeline(), reading.options()
+    if is_scene(where):
+        encoders = () if unnamed_weights(PRESETS[scene.preset]) else ("semantic", "geometric", "masks")
+        made_with = {name: getattr(scene, name) for name in ("proxies", "frames", "patches", "clusterer", *encoders)} | reading.__dict__
+        idle = next((name for name, value in made_with.items() if value not in (None, getattr(DEFAULT_CAPTURE, name, None))), None)
+        if idle:
+            flag = f"--{idle.replace('_', '-')}"
+            raise BadInput(f"{flag}: {where} is a scene file, encoded already, so that {flag} changes nothing; give it to `proxy3d encode CAPTURE`")
+    return pipeline, options
+
+
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print exactly one JSON object")]
 Force = Annotated[bool, Parameter(negative="", help="overwrite an existing file")]
 DEFAULT_SCENE, DEFAULT_CAPTURE = SceneFlags(), CaptureFlags()

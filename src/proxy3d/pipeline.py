@@ -44,7 +44,6 @@ from proxy3d.values import Clip, Geometry, Points, Preview, Proxies, Scale, Scen
 from proxy3d.weights import Weights, load_learned
 
 PREVIEW_POINTS = 6000
-SCENE_SUFFIX = ".p3d"
 CLOUD = "cloud"  # the layout of a file of points
 MASKED_CLUSTERER = "grouped_kmeans"  # the one that reads labels
 
@@ -379,7 +378,7 @@ def load_or_encode(
 ) -> tuple[Scene, float, float]:
     """A scene from a scene file or a capture, and the milliseconds spent on loading and on encoding."""
     started = time.perf_counter()
-    if Path(path).suffix == SCENE_SUFFIX:
+    if scene_file.is_scene(path):
         scene = scene_file.load(path)
         return scene, (time.perf_counter() - started) * 1000, 0.0
     scene = pipeline.encode(path, options, preview=preview)

@@ -41,6 +41,7 @@ FORMAT = 1
 COORDINATES = "world right-handed z-up, cameras OpenCV"
 MARK = b'"proxy3d":"{\\"checksum\\":\\"'  # once in the header: text inside the metadata has its quotes escaped
 BLANK = b"0" * 64
+SUFFIX = ".p3d"
 MOST_BYTES = 1 << 30
 MOST_HEADER_BYTES = 16 << 20
 FINEST_STEP = -14  # positions are whole multiples of 2 ** exponent metres, at the finest 0.06 mm
@@ -118,6 +119,18 @@ def load(path: str | Path) -> Scene:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
+def is_scene(path: str | Path) -> bool:
+    """Whether a scene file lies there: by its first bytes, or by its suffix, so that a damaged or missing one is spoken of as a scene."""
+    path = Path(path)
+    if path.suffix == SUFFIX:
+        return True
+    try:
+        with path.open("rb") as file:
+            return MARK in file.read(256)
+    except (OSError, ValueError):  # a folder, nothing, or no path at all: whoever reads captures has the words for it
+        return False
 
 
 def to_bytes(scene: Scene, form: Form = "float16") -> bytes:

@@ -14,7 +14,7 @@ from proxy3d.answers.objects import find_colours, find_objects
 from proxy3d.clips import CaptureOptions
 from proxy3d.errors import BadInput
 from proxy3d.hub import CARD, CONFIG, TENSORS
-from proxy3d.pipeline import SCENE_SUFFIX, Pipeline, load_or_encode
+from proxy3d.pipeline import Pipeline, load_or_encode
 from proxy3d.presets import PRESETS
 from proxy3d.values import Answer, Scene
 
@@ -39,8 +39,7 @@ def encode(
         BadInput: the capture cannot be used, or the scene file exists.
     """
     out = Path(out)
-    if out.suffix != SCENE_SUFFIX:
-        raise BadInput(f"-o {out}: expected a name that ends in {SCENE_SUFFIX}, for example {(out.stem or 'room') + SCENE_SUFFIX}")
+    check_suffix(out, scene_file.SUFFIX)
     check_place(out, force=force)
     started = time.perf_counter()
     scene = pipeline.encode(capture, options, preview=preview)
@@ -170,6 +169,7 @@ def view(
     from proxy3d.apps.viewer import write_page
 
     page = Path(out) if out is not None else Path(Path(where).resolve().name).with_suffix(".html")
+    check_suffix(page, ".html")
     check_place(page, force=force)
     if questions:
         check_taught(pipeline)
@@ -259,6 +259,14 @@ def objects_answer(scene: Scene, pipeline: Pipeline) -> Answer:
     objects = find_objects(scene, pipeline.weights.namer)
     words = ", ".join(f"{box.label} {box.score:.0%}" for box in objects) or "nothing"
     return Answer(words, objects, tuple(sorted({p for b in objects for p in b.proxies})), tuple(sorted({t for b in objects for t in b.frames})))
+
+
+def check_suffix(path: Path, suffix: str) -> None:
+    """Raises:
+    BadInput: the name of a file to be written ends otherwise.
+    """
+    if path.suffix != suffix:
+        raise BadInput(f"-o {path}: expected a name that ends in {suffix}, for example {(path.stem or 'room') + suffix}")
 
 
 def check_place(path: Path, *, force: bool) -> None:

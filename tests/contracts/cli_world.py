@@ -73,13 +73,14 @@ def furnish(folder: Path) -> Path:
         assert main(shlex.split(line)) == 0
     good = (folder / "plain.p3d").read_bytes()
     at = random.Random(0).randrange(len(good) // 2, len(good))
+    (folder / "old.html").write_text("a page of yesterday")
     (folder / "empty.p3d").write_bytes(b"")
     (folder / "text.p3d").write_text("Once upon a time there was a room.\n" * 9)
     (folder / "cut.p3d").write_bytes(good[: len(good) * 2 // 3])
     (folder / "hurt.p3d").write_bytes(good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :])
     (folder / "newer.p3d").write_bytes(newer_version(good))
     (folder / "weights.p3d").write_bytes((folder / "mine.safetensors").read_bytes())
-    (folder / "folder.p3d").mkdir()
+    (folder / "folder.p3d").mkdir(), (folder / "folder.html").mkdir()
     (folder / "nothing").mkdir()
     (folder / "text.safetensors").write_text("not weights\n" * 9)
     return folder

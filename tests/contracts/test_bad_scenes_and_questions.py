@@ -76,9 +76,10 @@ PLACES = {
     "scene in no folder": (f"encode room -o gone/x.p3d {TINY}", "mkdir -p gone"),
     "scene that is a folder": (f"encode room -o folder.p3d {TINY}", "is a folder"),
     "scene that exists": (f"encode room -o plain.p3d {TINY}", "--force"),
-    "page that exists": (f"view plain.p3d -o text.safetensors {TINY}", "--force"),
+    "page that exists": (f"view plain.p3d -o old.html {TINY}", "--force"),
+    "page of another suffix": (f"view plain.p3d -o x.txt {TINY}", "ends in .html, for example x.html"),
     "page in no folder": (f"view plain.p3d -o gone/x.html {TINY}", "mkdir -p gone"),
-    "page that is a folder": (f"view plain.p3d -o room {TINY} --force", "is a folder"),
+    "page that is a folder": (f"view plain.p3d -o folder.html {TINY} --force", "is a folder"),
     "demo in a file": ("demo -o room.ply", "no folder can be made there"),
 }
 CAPTURES = {
@@ -114,6 +115,23 @@ SCENES = {
         "other weights",
     ),
 }
+USELESS = {  # flags that only a capture could heed; what the one line names is the flag itself
+    flag.split()[0]: (f"{verb} {flag} {MINE}", f"proxy3d: {flag.split()[0]}: read.p3d is a scene file, encoded already")
+    for verb, flag in (
+        ("ask read.p3d hello", "--metres-per-unit 0.01"),
+        ("ask read.p3d hello", "--known camera=1.5m"),
+        ("ask read.p3d hello", "--proxies 4"),
+        ("ask read.p3d hello", "--clusterer uniform"),
+        ("ask read.p3d hello", "--frames 2"),
+        ("ask read.p3d hello", "--patches 48"),
+        ("ground read.p3d hello", "--semantic tiny"),
+        ("ground read.p3d hello", "--masks tiny"),
+        ("describe read.p3d", "--geometric tiny"),
+        ("measure read.p3d count table", "--depth-unit tum"),
+        ("view read.p3d -o x.html", "--intrinsics 42,42,31.5,23.5"),
+        ("view read.p3d -o x.html", "--poses camera_from_world"),
+    )
+}
 QUESTIONS = {
     "empty question": (["ask", "read.p3d", "", *MINE.split()], "the question is empty"),
     "question of spaces": (["ask", "read.p3d", " \t\n ", *MINE.split()], "the question is empty"),
@@ -140,7 +158,7 @@ QUESTIONS = {
     "count of a slip of the pen": (f"measure read.p3d count tabel {MINE}", "near ones: table"),
     "count of nothing": (["measure", "read.p3d", "count", "", *MINE.split()], "not a word that measure knows"),
 }
-CASES = FLAGS | PLACES | CAPTURES | SCENES | QUESTIONS
+CASES = FLAGS | PLACES | CAPTURES | SCENES | USELESS | QUESTIONS
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +195,20 @@ def test_the_same_lines_without_the_fault_are_fine(world, capsys, monkeypatch, t
     ):
         back = typed(capsys, line)
         assert back.status == 0, f"{line}: {back.err}"
+
+
+def test_a_scene_or_a_video_is_known_by_what_lies_there_not_by_its_name(world, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(world)
+    (tmp_path / "scene.bin").write_bytes((world / "read.p3d").read_bytes())
+    (tmp_path / "walk.bin").write_bytes((world / "walk.mp4").read_bytes())
+    assert typed(capsys, f"ask {tmp_path}/scene.bin hello {MINE}").out == typed(capsys, f"ask read.p3d hello {MINE}").out != ""
+    assert "scene file, encoded already" in typed(capsys, f"ask {tmp_path}/scene.bin hello {MINE} --proxies 4").err
+    named, unnamed = (typed(capsys, f"encode {walk} -o x.p3d {TINY} {SENSOR}").err for walk in ("walk.mp4", f"{tmp_path}/walk.bin"))
+    assert "this capture has no depth" in named and named.replace("walk.mp4", f"{tmp_path}/walk.bin") == unnamed
+    (tmp_path / "text.bin").write_text("Once upon a time there was a room.\n" * 9)
+    (tmp_path / "still.bin").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))  # a picture that begins like an mp4
+    for other in ("text.bin", "still.bin"):
+        assert "not a capture" in typed(capsys, f"ask {tmp_path}/{other} hello {MINE}").err
 
 
 def test_json_changes_nothing_about_a_refusal(world, capsys, monkeypatch):

@@ -17,11 +17,22 @@ from proxy3d.errors import BadInput
 from proxy3d.values import Clip
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".gif", ".avi")
+BEGINNINGS = ((0, b"\x1aE\xdf\xa3"), (0, b"GIF8"), (8, b"AVI "), (4, b"ftyp"))  # of mkv and webm, gif, avi, mp4 and mov: where, and what
+STILL = (b"heic", b"heix", b"mif1", b"avif", b"crx ")  # pictures that begin like an mp4, by the brand they name next
 SCAN_UP_TO = 400  # frames; measured break-even of decoding everything against seeking lies between 300 and 900
 
 
 def _recognises(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES
+    return path.is_file() and (path.suffix.lower() in VIDEO_SUFFIXES or _begins_as_video(path))
+
+
+def _begins_as_video(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return any(head[at : at + len(mark)] == mark for at, mark in BEGINNINGS) and head[8:12] not in STILL
 
 
 def _opened(path: Path):
