@@ -102,7 +102,7 @@ def test_without_pycolmap_it_says_what_to_type(clip, file, monkeypatch):
 
 @pytest.mark.slow
 def test_a_real_walk_through_the_demo_room_is_placed_the_same_way_twice():
-    pytest.importorskip("pycolmap", reason='pip install "proxy3d[sfm]"')
+    pytest.importorskip("pycolmap", reason='pip install -e ".[sfm]"')
     clip = open_capture(DEMO_ROOM, CaptureOptions()).clip(8)
     order = clip.time_s.argsort()
     focal = float(clip.intrinsics_px[0, 0, 0])
@@ -121,7 +121,7 @@ def test_a_real_walk_through_the_demo_room_is_placed_the_same_way_twice():
 
 @pytest.mark.slow
 def test_the_evaluation_shows_both(tmp_path, file):
-    pytest.importorskip("pycolmap", reason='pip install "proxy3d[sfm]"')
+    pytest.importorskip("pycolmap", reason='pip install -e ".[sfm]"')
     cast_data_set(tmp_path, {"train": 1, "val": 1, "test": 2})
     assert video_sfm.main(["--rooms", str(tmp_path / "test"), "--weights", file, "-o", str(tmp_path / "out.json")]) == 0
     result = json.loads((tmp_path / "out.json").read_text())

@@ -348,7 +348,7 @@ def test_any_number_of_workers_and_a_kill_in_the_middle_give_the_same_rooms(tmp_
 
 @pytest.mark.slow
 def test_ray_makes_the_same_rooms(tmp_path):
-    pytest.importorskip("ray", reason='needs Ray: pip install "proxy3d[scale]"')
+    pytest.importorskip("ray", reason='needs Ray: pip install -e ".[scale]"')
     finished(rendered(tmp_path / "here", "--workers", "1"))
     finished(rendered(tmp_path / "there", "--workers", "2", "--engine", "ray"))
     assert (tmp_path / "here" / "spacespan.json").read_bytes() == (tmp_path / "there" / "spacespan.json").read_bytes()

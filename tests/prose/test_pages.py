@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy3d.answers.parse import LONGEST_QUESTION
 from proxy3d.cli import app
 from proxy3d.errors import BadInput
 from proxy3d.evaluation.growth_tables import render_growth, render_honesty, render_plain_questions
@@ -88,6 +89,10 @@ def test_every_command_in_the_readme_is_one_we_understand(line):
 
 def test_the_readme_shows_the_verbs_that_matter():
     assert {line.split()[1] for line in PROXY3D_LINES} >= {"encode", "ask", "view", "ground", "describe", "measure", "doctor", "data", "train"}
+
+
+def test_the_longest_question_is_stated():
+    assert f"A question has at most {LONGEST_QUESTION} characters" in README
 
 
 def test_make_knows_every_target_that_is_named():

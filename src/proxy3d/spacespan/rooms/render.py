@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from proxy3d.errors import BadInput
+from proxy3d.extras import extra
 from proxy3d.spacespan.rooms.camera import Cameras
 from proxy3d.spacespan.rooms.scene import SceneArrays, Span
 
@@ -64,7 +65,7 @@ class _Renderer:
             self.context = moderngl.create_context(standalone=True, backend="egl", require=330)
         except Exception as error:
             raise BadInput(
-                f'rooms cannot be drawn here ({error}): pip install "proxy3d[synthetic]", '
+                f"rooms cannot be drawn here ({error}): {extra('synthetic')}, "
                 "and on Debian or Ubuntu: apt install libegl1 libegl-mesa0 libgl1-mesa-dri"
             ) from None
         picture, vertex = _shader("picture.frag.glsl"), _shader("scene.vert.glsl")
