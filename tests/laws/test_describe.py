@@ -130,6 +130,13 @@ def test_things_are_counted_and_named_in_proper_english(scene):
     assert text.startswith("Blue curtains, 1.00 x 0.10 x 2.00 m") and "they are straight ahead" in text and text.endswith("else was recognised.")
 
 
+def test_where_not_all_can_be_named_the_surest_are_and_large_things_still_come_first(scene):
+    sizes = {"bed": 2.0, "sofa": 1.9, "table": 1.4, "desk": 1.3, "chair": 0.5, "lamp": 0.3, "cup": 0.1, "rug": 3.0}
+    found = [Box((k, 1.0, 0.4), (size, size, 0.8), label=word, score=0.35 if word == "rug" else 0.9) for k, (word, size) in enumerate(sizes.items())]
+    said = describe(scene, found, [None] * len(found))
+    assert said.startswith("A room with a bed, a sofa, a table, a desk, a chair, a lamp, a cup and another thing.")
+
+
 def test_a_caption_is_short_whatever_is_found(scene):
     heap = [Box((i % 5 - 2.0, i // 5, 0.4), (0.9, 0.9, 0.8), label=f"crate{'abcdefghijklmnopqrstuvwxyz'[i]}") for i in range(15)]
     heap += [Box((i % 5 - 2.0, i // 5, 0.9), (0.2, 0.2, 0.2), label=f"cup{'abcdefghijklmnopqrstuvwxyz'[i]}") for i in range(10)]

@@ -58,11 +58,17 @@ def counts(objects: Sequence[Box]) -> dict[str, int]:
 
 
 def describe(scene: Scene, objects: Sequence[Box], colours: Sequence[str | None]) -> str:
-    """At most five sentences about a scene: what there is, colours, what is on what, and one thing beside another. Never a length."""
+    """At most five sentences about a scene: what there is, colours, what is on what, and one thing beside another. Never a length.
+
+    Where more categories were found than are LISTED, the surest are named; those that take most floor come first.
+    """
     if not objects:
         return NOTHING
-    count = counts(objects)
-    named, rest = list(count)[:LISTED], list(count)[LISTED:]
+    count, surest = counts(objects), {box.label: 0.0 for box in objects}
+    for box in objects:
+        surest[box.label] = max(surest[box.label], box.score)
+    kept = sorted(count, key=lambda word: -surest[word])[:LISTED]
+    named, rest = [word for word in count if word in kept], [word for word in count if word not in kept]
     words = [english.counted(word, count[word]) for word in named]
     if rest:
         more = sum(count[word] for word in rest)

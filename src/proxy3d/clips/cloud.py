@@ -14,6 +14,7 @@ from proxy3d.errors import BadInput
 from proxy3d.values import check_finite, check_shape
 
 CLOUD_SUFFIXES = (".ply", ".pcd")
+BEGINNINGS = (b"ply\n", b"ply\r", b"# .PCD")
 PLY_TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2", "uint16": "u2",
     "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4", "double": "f8", "float64": "f8",
@@ -48,7 +49,7 @@ def read_cloud(path: Path) -> Cloud:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({type(error).__name__})") from error
     try:
-        columns = (_ply if path.suffix.lower() == ".ply" else _pcd)(data, path)
+        columns = (_ply if path.suffix.lower() == ".ply" or data.startswith(b"ply") else _pcd)(data, path)
     except (ValueError, IndexError, KeyError, OverflowError, MemoryError) as error:
         if isinstance(error, BadInput):
             raise
@@ -62,6 +63,15 @@ def read_cloud(path: Path) -> Cloud:
     if not good.any():
         raise BadInput(f"{path}: {len(xyz)} points, none with finite coordinates; expected at least one")
     return Cloud(torch.from_numpy(xyz[good]), torch.from_numpy(np.nan_to_num(rgb[good]).clip(0, 1).astype(np.float32)) if rgb is not None else None)
+
+
+def begins_as_cloud(path: Path) -> bool:
+    """Whether the first bytes are those of a .ply or .pcd file, whatever it is called."""
+    try:
+        with path.open("rb") as file:
+            return file.read(6).startswith(BEGINNINGS)
+    except OSError:
+        return False
 
 
 def _colour(columns: dict[str, np.ndarray]) -> np.ndarray | None:

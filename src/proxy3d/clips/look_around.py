@@ -128,12 +128,13 @@ def _camera(xyz: Tensor, low: Tensor, high: Tensor, angle_rad: float) -> Tensor:
 
 
 def _recognises(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in CLOUD_SUFFIXES
+    return path.is_file() and (path.suffix.lower() in CLOUD_SUFFIXES or begins_as_cloud(path))
 
 
 def _open(path: Path, options: CaptureOptions) -> Capture:
-    note = "a point cloud: taken to be z-up and in metres (type --metres-per-unit otherwise), seen by virtual cameras"
-    return Capture(path, "cloud", (), options, _take, (note,))
+    unit = options.metres_per_unit
+    said = "no unit is stated, so no answer is in metres (type --metres-per-unit or --known)" if unit is None else f"a unit is {unit:g} m"
+    return Capture(path, "cloud", (), options, _take, (f"a point cloud: taken to be z-up, seen by virtual cameras; {said}",))
 
 
 def _take(capture: Capture, count: int) -> Clip:
