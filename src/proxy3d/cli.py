@@ -5,7 +5,6 @@ Nothing heavy is imported until a verb runs, so that --help answers at once.
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -27,9 +26,10 @@ from proxy3d.cli_flags import (
     Semantic,
     scene_read_with,
     show,
+    tell,
     whole,
 )
-from proxy3d.errors import BadInput
+from proxy3d.errors import BadInput, printed
 
 app = App(
     name="proxy3d",
@@ -64,8 +64,7 @@ def encode(
 
     result = run(capture, out, scene.pipeline(), reading.options(), form=form, preview=preview, force=force)
     show(result, json, f"{result['scene']}: {result['proxies']} proxies, {result['bytes']} bytes, scale = {result['scale']}")
-    for note in [] if json else result["notes"]:
-        print(f"note: {note}", file=sys.stderr)
+    tell([] if json else result["notes"])
 
 
 @app.command
@@ -76,6 +75,7 @@ def ask(where: str, question: str, /, *, json: Json = False, scene: SceneFlags =
     result = run(where, question, *scene_read_with(where, scene, reading))
     between = "" if result["range"] is None else " (8 times of 10 between {} and {})".format(*result["range"])
     show(result, json, result["answer"] + between)
+    tell([] if json else [result["warning"]] if "warning" in result else [], "warning")
 
 
 @app.command
@@ -138,6 +138,7 @@ def view(
 
     result = run(where, out, question or [], *scene_read_with(where, scene, reading), force=force)
     show(result, json, f"{result['page']}: open it in a browser")
+    tell([] if json else result["notes"])
 
 
 @app.command
@@ -444,8 +445,8 @@ def main(arguments: list[str] | None = None) -> int:
     from cyclopts import CycloptsError
 
     try:
-        app(arguments if arguments is not None else sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
-        sys.stdout.flush()
+        typed = sys.argv[1:] if arguments is None else arguments
+        return printed(lambda: app(typed, exit_on_error=False, print_error=False, result_action="return_value"))
     except (BadInput, CycloptsError) as error:
         line = str(error) if isinstance(error, BadInput) else explained(error)
         print(f"proxy3d: {' '.join(line.split())}", file=sys.stderr)
@@ -453,14 +454,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("proxy3d: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # who read the output has seen enough (| head): the end, as for other programs
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except Exception:
         traceback.print_exc()
         print("proxy3d: this is a defect of proxy3d, not of what you typed; please report the lines above", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -152,6 +153,12 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="print exactly
 Force = Annotated[bool, Parameter(negative="", help="overwrite an existing file")]
 DEFAULT_SCENE, DEFAULT_CAPTURE = SceneFlags(), CaptureFlags()
 CLEAN = CorruptionFlags()
+
+
+def tell(lines: Sequence[str], kind: str = "note") -> None:
+    """What people should know beside the answer, a line each, on stderr."""
+    for line in lines:
+        print(f"{kind}: {line}", file=sys.stderr)
 
 
 def show(result: dict, as_json: bool, text: str) -> None:

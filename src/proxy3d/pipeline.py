@@ -283,6 +283,14 @@ class Pipeline:
             u = space.embed(points.feature, points.xyz_world_m, points.weight)
         return proxies_needed(u, points.weight, self.preset.proxies)
 
+    def check_parts(self) -> None:
+        """Load the weights that `--weights` and `--masks` name, asked before a capture is read for them.
+
+        Raises:
+            BadInput: they are not there, damaged, or something else.
+        """
+        _ = self.learned, self.masks.hash if self.masked else None
+
     def check_reader(self) -> None:
         """Whether somebody is there to answer, asked before minutes are spent on encoding.
 

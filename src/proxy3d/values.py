@@ -216,6 +216,7 @@ class Answer:
     frames: tuple[int, ...] = ()
     range: tuple[float, float] | None = None  # where a number in metres or square metres lies 8 times of 10; None = no number, or nobody knows
     seen: Mapping[str, float] = field(default_factory=dict)  # how surely the scene shows what the question names, 0..1
+    warning: str | None = None  # why the words may be a guess; None = nothing speaks against them
 
 
 @dataclass(frozen=True)

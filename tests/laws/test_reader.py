@@ -9,8 +9,9 @@ from proxy3d.answers.batch import LONGEST_ANSWER, answer_many, understand
 from proxy3d.answers.language_models import LANGUAGE_MODELS
 from proxy3d.answers.language_models.llama import merge_low_rank
 from proxy3d.answers.model import ReaderSettings, SpatialReader
+from proxy3d.answers.nouns import named_thing
 from proxy3d.answers.offers import Offers
-from proxy3d.answers.question import pad, padded_values, worded
+from proxy3d.answers.question import Wording, pad, padded_values, worded
 from proxy3d.clips.synthetic_room import synthetic_clip
 from proxy3d.pipeline import Pipeline
 from proxy3d.presets import PRESETS
@@ -43,6 +44,14 @@ def spoken(reader, scene, question=QUESTIONS[2]):
     fused = reader.fuse(tokens, numbers, words, real, padded_values([asked], len(asked.ids)))
     hidden = reader.speak(words, fused, reader.show(tokens))
     return reader.next_word(hidden[0, -1], reader.offers(fused, [asked])[0].after(()))
+
+
+def test_a_box_of_an_answer_is_called_what_the_question_calls_its_proxies():
+    question, wording = "door or tables", Wording((1, 2, 3), (4, 7, 14), (0.0,) * 3)
+    match = torch.tensor([[4.0, -4, -4, 2], [9, 9, 9, 9], [-4, 4, -4, 3]])  # what door, or, tables say to four proxies
+    said = [named_thing(question, wording, match, ("door", "table"), proxies) for proxies in ((0,), (1,), (2,), (3,), (0, 2), (1, 3))]
+    assert said == ["door", "table", None, "table", None, "table"]
+    assert named_thing("what is it", wording, match, ("door", "table"), (0,)) is None
 
 
 @torch.no_grad()

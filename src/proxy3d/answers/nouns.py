@@ -12,6 +12,11 @@ from torch import Tensor
 from proxy3d.answers.question import Wording
 from proxy3d.english import plural
 
+# What is asked for without naming a thing: how large the room is, and what is at a place told from the first camera.
+OF_THE_ROOM = re.compile(r"\b(?:large|big|size|area|square)\b.*\b(?:room|floor)\b|\b(?:room|floor)\b.*\b(?:large|big|size|area|square)\b", re.I)
+OF_A_PLACE = re.compile(r"\b(?:first|starting) camera\b|\bclip starts\b|\bfrom the start\b", re.I)
+LIKELY = 0.5  # from here on, proxies are taken for what a question calls them
+
 
 @lru_cache(maxsize=4)
 def _pattern(categories: tuple[str, ...]) -> tuple[re.Pattern, dict[str, int]]:
@@ -33,6 +38,17 @@ def named_things(question: str, categories: tuple[str, ...]) -> list[tuple[int, 
     return [(found.start(), found.end(), index[found[0].lower()]) for found in pattern.finditer(question)]
 
 
+def asks_of_no_thing(question: str, categories: tuple[str, ...]) -> bool:
+    """Whether a question is about nothing that these weights know: it names no category, and is not of the two sorts that need none.
+
+    Those are the size of the room and what is at a place that is told from the first camera; all other families of spacespan that readers
+    are taught, captions apart, name a category. Without a list of categories nobody can tell, and nothing is said.
+    """
+    if not categories or named_things(question, categories):
+        return False
+    return not (OF_THE_ROOM.search(question) or OF_A_PLACE.search(question))
+
+
 def named_tokens(question: str, ends: Sequence[int], categories: tuple[str, ...]) -> Iterator[tuple[int, int, int]]:
     """The first and the last token of each category word, and which category it is; `ends` as in `Wording`."""
     for start, end, category in named_things(question, categories):
@@ -49,3 +65,11 @@ def seen_things(question: str, wording: Wording, match: Float[Tensor, "n K"], ca
         word = categories[category]
         seen[word] = max(float(best[last]), seen.get(word, 0.0))
     return seen
+
+
+def named_thing(question: str, wording: Wording, match: Float[Tensor, "n K"], categories: tuple[str, ...], proxies: Sequence[int]) -> str | None:
+    """The category word of a question that some proxies are surest to be, by their mean; None where that is less likely than not."""
+    mean = match[:, list(proxies)].sigmoid().mean(-1)
+    said = [(float(mean[last]), categories[category]) for _, last, category in named_tokens(question, wording.ends, categories)]
+    score, word = max(said, default=(0.0, None))
+    return word if score >= LIKELY else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from proxy3d.answers.boxes import merge_votes, world_box
 from proxy3d.answers.evidence import not_seen, number_range
-from proxy3d.answers.nouns import seen_things
+from proxy3d.answers.nouns import asks_of_no_thing, named_thing, seen_things
 from proxy3d.answers.parse import checked_question, clean_answer
 from proxy3d.answers.question import Wording, pad, padded_values, worded
 from proxy3d.errors import BadInput
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 LONGEST_ANSWER = 12  # tokens
 LEAST_SCORE = 0.5
+NOTHING_KNOWN = "no thing in this question is known to these weights; the answer may be a guess"
 
 
 class Session:
@@ -71,7 +73,9 @@ class Session:
     def ask(self, question: str) -> Answer:
         """Words, with the boxes of the objects they are about and the proxies and frames that show them.
 
-        A question about what the scene does not show is answered "not seen: ...", with weights that know how sure is sure enough.
+        A question about what the scene does not show is answered "not seen: ...", with weights that know how sure is sure enough. The answer
+        carries a warning where the question names no thing that the weights know (`nouns.asks_of_no_thing`) and no box supports the answer.
+        A box has as its label the category word of the question that its proxies are taken for, if any.
 
         Raises:
             BadInput: the question is empty or far too long.
@@ -84,11 +88,13 @@ class Session:
         seen = seen_things(line, asked, fused.match[0], self.reader.settings.categories)
         if missing := not_seen(seen, float(self._fact("least_seen", 0.0)), text):
             return Answer(f"not seen: {', '.join(missing)}", seen=seen)
-        boxes = self._boxes(fused, label=None)
+        named = partial(named_thing, line, asked, fused.match[0], self.reader.settings.categories)
+        boxes = tuple(replace(box, label=named(box.proxies)) for box in self._boxes(fused, label=None))
+        warning = NOTHING_KNOWN if not boxes and asks_of_no_thing(line, self.reader.settings.categories) else None
         proxies = tuple(sorted({p for box in boxes for p in box.proxies}))
         scale = self.scene.scale
         spread = number_range(fused, 0, text, self._fact("range", {}), sigma=scale.relative_sigma) if scale.is_metric else None
-        return Answer(text, boxes, proxies, tuple(sorted({t for box in boxes for t in box.frames})), spread, seen)
+        return Answer(text, boxes, proxies, tuple(sorted({t for box in boxes for t in box.frames})), spread, seen, warning)
 
     @torch.no_grad()
     def ground(self, phrase: str) -> tuple[Box, ...]:
