@@ -197,7 +197,7 @@ def test_the_same_lines_without_the_fault_are_fine(world, capsys, monkeypatch, t
         assert back.status == 0, f"{line}: {back.err}"
 
 
-def test_a_scene_or_a_video_is_known_by_what_lies_there_not_by_its_name(world, capsys, monkeypatch, tmp_path):
+def test_a_scene_a_video_or_a_cloud_is_known_by_what_lies_there_not_by_its_name(world, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(world)
     (tmp_path / "scene.bin").write_bytes((world / "read.p3d").read_bytes())
     (tmp_path / "walk.bin").write_bytes((world / "walk.mp4").read_bytes())
@@ -205,6 +205,8 @@ def test_a_scene_or_a_video_is_known_by_what_lies_there_not_by_its_name(world, c
     assert "scene file, encoded already" in typed(capsys, f"ask {tmp_path}/scene.bin hello {MINE} --proxies 4").err
     named, unnamed = (typed(capsys, f"encode {walk} -o x.p3d {TINY} {SENSOR}").err for walk in ("walk.mp4", f"{tmp_path}/walk.bin"))
     assert "this capture has no depth" in named and named.replace("walk.mp4", f"{tmp_path}/walk.bin") == unnamed
+    (tmp_path / "room.bin").write_bytes((world / "room.ply").read_bytes())
+    assert typed(capsys, f"encode {tmp_path}/room.bin -o {tmp_path}/room.p3d {TINY}").out.endswith("scale = unknown\n")
     (tmp_path / "text.bin").write_text("Once upon a time there was a room.\n" * 9)
     (tmp_path / "still.bin").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))  # a picture that begins like an mp4
     for other in ("text.bin", "still.bin"):

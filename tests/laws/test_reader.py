@@ -49,7 +49,7 @@ def spoken(reader, scene, question=QUESTIONS[2]):
 def test_a_box_of_an_answer_is_called_what_the_question_calls_its_proxies():
     question, wording = "door or tables", Wording((1, 2, 3), (4, 7, 14), (0.0,) * 3)
     match = torch.tensor([[4.0, -4, -4, 2], [9, 9, 9, 9], [-4, 4, -4, 3]])  # what door, or, tables say to four proxies
-    said = [named_thing(question, wording, match, ("door", "table"), proxies) for proxies in ((0,), (1,), (2,), (3,), (0, 2), (1, 3))]
+    said = [named_thing(question, wording, match, ("door", "table"), proxies) for proxies in ((0,), (1,), (2,), (3,), (0, 1, 2), (1, 3))]
     assert said == ["door", "table", None, "table", None, "table"]
     assert named_thing("what is it", wording, match, ("door", "table"), (0,)) is None
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from proxy3d.clips.capture import Capture, Layout
-from proxy3d.clips.cloud import CLOUD_SUFFIXES, Cloud, read_cloud
+from proxy3d.clips.cloud import CLOUD_SUFFIXES, Cloud, begins_as_cloud, read_cloud
 from proxy3d.clips.options import CaptureOptions
 from proxy3d.errors import BadInput
 from proxy3d.geometry import invert, look_at, project, transform
