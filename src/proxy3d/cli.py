@@ -85,6 +85,7 @@ def ground(where: str, phrase: str, /, *, json: Json = False, scene: SceneFlags 
 
     result = run(where, phrase, *scene_read_with(where, scene, reading))
     show(result, json, "\n".join(box_line(box) for box in result["boxes"]) or "nothing in this scene fits")
+    tell([] if json else [result["warning"]] if "warning" in result else [], "warning")
 
 
 @app.command
@@ -147,7 +148,8 @@ def demo(*, out: Annotated[str, Parameter(name=["-o", "--out"])] = "demo", json:
     from proxy3d.verbs import demo as run
 
     result = run(out)
-    show(result, json, "\n".join([*(f"{q}  ->  {a}" for q, a in result["answers"].items()), f"page: {result['page']}"]))
+    beside = {q: f" (true: {t})" for q, t in result["true"].items()}
+    show(result, json, "\n".join([*(f"{q}  ->  {a}{beside.get(q, '')}" for q, a in result["answers"].items()), f"page: {result['page']}"]))
 
 
 @app.command

@@ -17,7 +17,7 @@ CLUSTERER_NAMES = (
     "soft_kmeans, set_encoder, grouped_kmeans, agglomerative, density, token_merging, kmeans_feature, kmeans_position, farthest, voxel, uniform, "
     "random_k"
 )
-PRESET_NAMES = "laptop, brief_16; paper_450, paper_700, modern need weights of your own; tiny alone only encodes, for tests and for other encoders"
+PRESET_NAMES = "laptop, brief_16; paper_450, paper_700, modern need weights of your own; tiny is for tests and says noise"
 SEMANTIC_NAMES = "clip, siglip2, dinov2, dinov3, qwen_vl, with :FOLDER or :NAME_ON_THE_HUB of weights"
 LANGUAGE_NAMES = "qwen2_5_vl, qwen3_vl, causal (any causal model of transformers), each with :FOLDER or :NAME_ON_THE_HUB"
 GEOMETRIC_NAMES = (

@@ -93,9 +93,10 @@ def test_the_same_line_writes_the_same_bytes(form, answer, tmp_path):
     assert (tmp_path / "a.p3d").read_bytes() == (tmp_path / "b.p3d").read_bytes()
 
 
-@pytest.mark.parametrize("where", ["room", "read.p3d"])
+@pytest.mark.parametrize("where", ["plain.p3d", "room", "read.p3d"])
 def test_ask(where, answer):
-    got = answer(f'ask {where} "Is there a table?" {WEIGHTS}')
+    got = answer(f'ask {where} "Is there a table?" {TINY if where == "plain.p3d" else WEIGHTS}')
+    assert ("noise" in got.pop("warning", "")) == (where == "plain.p3d")
     has(got, answer=str, range=(list, type(None)), seen=dict, boxes=list, proxies=list, frames=list, scale=str, model=dict, milliseconds=dict)
     assert "\n" not in got["answer"] and got["scale"] in SCALE_SOURCES
     for box in got["boxes"]:
@@ -192,6 +193,13 @@ def test_view(answer, tmp_path):
     assert got["page"] == str(page) and list(got["answers"]) == ["Is there a table?", "How many chairs are there?"]
     text = page.read_text("utf-8")
     assert all(question in text for question in got["answers"]) and "How many chairs" in text
+
+
+def test_an_untaught_language_model_warns_that_it_says_noise(answer, capsys):
+    for line in (f"ask plain.p3d hello {TINY}", f"ground plain.p3d table {TINY}"):
+        assert "noise" in answer(line)["warning"]
+        said = typed(capsys, line)
+        assert said.status == 0 and said.out and said.err.startswith("warning: nothing has taught") and said.err.count("\n") == 1
 
 
 def test_a_question_about_nothing_that_is_known_is_answered_with_a_warning(answer, capsys, monkeypatch, tmp_path):
