@@ -187,6 +187,7 @@ def test_the_summary_is_what_was_measured(invented):
     own = {r["variant"]: r["figures"]["ref_acc_025"]["mean"] for r in invented["rows"] if r["tested"] == "own"}
     assert found["grouping_gain_acc_at_025"]["mean"] == pytest.approx(own["ours_32"] - own["no_grouping"])
     assert found["p16_of_best_over_blind"]["vqa"] == pytest.approx((0.6 - own["blind"]) / (0.8 - own["blind"]))
+    assert found["ours_32_less_dense"]["vqa"]["mean"] == pytest.approx(own["ours_32"] - found["vqa"]["dense"]["mean"])
     assert found["p32_less_dense"]["nlvr"]["mean"] == pytest.approx(found["nlvr"]["p32"]["mean"] - found["nlvr"]["dense"]["mean"])
 
 
@@ -225,7 +226,7 @@ def test_the_page_and_the_plot_show_what_was_measured_and_refuse_what_lacks(inve
     auto["figures"]["tokens"] = {"mean": 21.4, "low": 20.0, "high": 23.0}
     assert "| **proxies, as many as needed** |" in text and "as many as needed** (21 on average) |" in render_headline(invented)
     assert "| grouped by position alone |" in text and "over 2 rooms and the seeds that a row has; 2 seeds; a machine; another." in text
-    assert "32 proxies less every patch, in the same rooms: 3D-VQA 4.0 (4.0 to 4.0), " in text
+    assert "32 proxies less every patch, in the same rooms: 3D-VQA 4.0 (4.0 to 4.0), " in text and "that knows no other number less every" in text
     lines = [e for e in xml.etree.ElementTree.fromstring(plot_headline(invented)).iter() if e.tag.endswith("polyline")]
     assert len(lines) == 6, "three figures by number of proxies, and three level lines"
     for lacking in ("rows", "summary", "training", "latency"):

@@ -153,8 +153,9 @@ def summary(parts: Parts, latency: Mapping | None) -> dict:
     out["p16_of_best_over_blind"] = {f: over_blind(out[f]) for f in FIGURES}
     pair = (parts.get(("ours_32", OWN)), parts.get(("no_grouping", OWN)))
     out["grouping_gain_acc_at_025"] = difference(*pair, "ref_acc_025") if all(pair) else None
-    pair = (parts.get(("ours", "p32")), parts.get(("dense", OWN)))
-    out["p32_less_dense"] = {f: difference(*pair, f) if all(pair) else None for f in FIGURES}
+    for name, ours in (("p32_less_dense", ("ours", "p32")), ("ours_32_less_dense", ("ours_32", OWN))):
+        pair = (parts.get(ours), parts.get(("dense", OWN)))
+        out[name] = {f: difference(*pair, f) if all(pair) else None for f in FIGURES}
     for key in ("latency_ratio_vs_dense", "ms_per_question", "ms_per_clip"):
         out[key] = latency[key] if latency else None
     return out
