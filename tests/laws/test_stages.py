@@ -16,13 +16,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cast_rooms import cast_data_set
 from proxy3d.answers.sequence import IDENTIFIERS, Packed, SequenceReader
 from proxy3d.evaluation.headline import Study, StudySettings, reader_settings, stages, trained
-from proxy3d.evaluation.headline_data import colour_words, load_study
+from proxy3d.evaluation.headline_data import load_study
 from proxy3d.evaluation.headline_variants import VARIANTS
 from proxy3d.features.semantic import SEMANTIC
 from proxy3d.proxies.clusterers.soft_kmeans import SoftKMeans
 from proxy3d.proxies.encoder import ProxyEncoder
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.tokens.identity import NAMELESS, NAMES, identities
+from proxy3d.training.lessons import colour_words
 from proxy3d.training.loop import run_stage
 from proxy3d.training.made_questions import CHOICES, FITS, KINDS, MADE, made_records, named_objects, named_phrases, token_of
 from proxy3d.training.patches import patches_of_room
@@ -291,4 +292,5 @@ def test_the_paper_s_four_stages_run_one_after_another(study, tmp_path):
     assert {f.stem for f in (tmp_path / "paper_stages-0").glob("*.safetensors")} == {"names", "coordinates", "relations", "proxies"}
     assert facts["parameters"] == sum(p.numel() for p in reader.parameters()) and facts["loss"].keys() >= {"words", "name"}
     lesson = looks.load(data.rooms["train"][0].room_id, Grouping())
-    assert reader.replies(reader.show(lesson.numbers), [reader.host.tokenizer.encode("where is <OBJ003>? <answer>")])[0].text is not None
+    (reply,) = reader.replies(reader.show(lesson.numbers), [reader.host.tokenizer.encode("where is <OBJ003>? <answer>")])
+    assert reply.point.shape == (len(lesson.numbers.feature),)

@@ -7,10 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
-
 from proxy3d.answers.sequence import SequenceReader
 from proxy3d.answers.words import common_words
 from proxy3d.errors import BadInput
@@ -18,7 +14,7 @@ from proxy3d.features.semantic import SEMANTIC
 from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
-from proxy3d.training.lessons import RoomLesson
+from proxy3d.training.lessons import RoomLesson, colour_words
 from proxy3d.training.patches import cached_patches, patches_of_room, unseeing
 from proxy3d.training.recipes import category_words, found_rooms
 from proxy3d.training.representations import OBJECTS, Grouping, Looks
@@ -116,14 +112,6 @@ def load_study(folder: Path, limit: int | None = None) -> StudyData:
     texts = [f"{r.question} {r.answer}" for mine in records["train"].values() for r in mine]
     always = [" ".join([EVERY_NUMERAL, *categories, *COLOURS, "thing"])] * 5  # what a scene in words may need
     return StudyData(Path(folder), rooms, records, categories, common_words([*texts, *always]))
-
-
-def colour_words(room: Room) -> Int[Tensor, "I"]:
-    """Index of each object's colour word, by its id; -1 where there is no object, or no word fits."""
-    colour = torch.full((max((o.id for o in room.objects), default=0) + 1,), -1)
-    for thing in room.objects:
-        colour[thing.id] = COLOURS.index(thing.colour) if thing.colour in COLOURS else -1
-    return colour
 
 
 def train_records(data: StudyData) -> Sequence[Record]:

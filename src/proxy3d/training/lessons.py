@@ -18,6 +18,7 @@ from proxy3d.proxies.encoder import ProxyEncoder, salient
 from proxy3d.proxies.pool import composition, pool_hard, prepared
 from proxy3d.spacespan.record import Record
 from proxy3d.spacespan.room import Room
+from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.tokens.position import place_numbers, viewer_numbers
 from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.cluster import noisy
@@ -123,6 +124,14 @@ def lesson_of(
 def first_view(room: Room, patches: RoomPatches) -> Float[Tensor, "4"]:
     """The viewer numbers of a room (tokens.position)."""
     return viewer_numbers(compose(patches.room_from_world, torch.tensor(room.world_from_camera[0])), torch.eye(4))
+
+
+def colour_words(room: Room) -> Int[Tensor, "I"]:
+    """Index of each object's colour word, by its id; -1 where there is no object, or no word fits."""
+    colour = torch.full((max((o.id for o in room.objects), default=0) + 1,), -1)
+    for thing in room.objects:
+        colour[thing.id] = COLOURS.index(thing.colour) if thing.colour in COLOURS else -1
+    return colour
 
 
 def things_of(room: Room, patches: RoomPatches, categories: Sequence[str]) -> tuple[Int[Tensor, "I"], Float[Tensor, "I 6"]]:

@@ -26,13 +26,13 @@ from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms.colours import WORDS as COLOURS
 from proxy3d.tensor_file import save_tensors
 from proxy3d.tokens.identity import NAMES, identities
-from proxy3d.training.lessons import RoomLesson, lesson_of
+from proxy3d.training.lessons import RoomLesson, colour_words, lesson_of
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.made_questions import PHRASES, made_records, named_objects, named_phrases
 from proxy3d.training.patches import RoomPatches, cached_patches
 from proxy3d.training.precision import bf16_is_faster
 from proxy3d.training.processes import processes, shares_out
-from proxy3d.training.recipes import WORDED_FAMILIES, category_words, colours_of, found_rooms, run_card, write_card
+from proxy3d.training.recipes import WORDED_FAMILIES, category_words, found_rooms, run_card, write_card
 from proxy3d.training.representations import OBJECTS, Grouping, Looks, objects_of, packed_lesson
 from proxy3d.training.sequence import SYMBOLS
 from proxy3d.training.stages import PAPER, RECORDS, ReaderStage
@@ -174,7 +174,7 @@ def asked_rooms(
                 lessons = look(room, patches, recipe.proxies, categories), objects_of(room, patches, categories)
                 for grouping, lesson in zip(made, lessons, strict=True):
                     save_tensors(looks.file(room.room_id, grouping), packed_lesson(lesson), {"grouping": grouping.name})
-            found.append(AskedRoom(room.room_id, by_room[room.room_id], colours_of(room, looks.load(room.room_id, made[1]))))
+            found.append(AskedRoom(room.room_id, by_room[room.room_id], colour_words(room)))
             if number % 100 == 0 and everyone.is_first:
                 print(f"looked at {number}/{len(folders)} rooms", file=sys.stderr, flush=True)
     return found, lambda room_id, true: looks.load(room_id, made[true]), categories

@@ -35,7 +35,7 @@ from proxy3d.tokens.project import SceneNumbers
 from proxy3d.training.align import AlignObjective, AlignSettings, RoomOfQuestions, heard_row
 from proxy3d.training.calibrate import calibrated
 from proxy3d.training.cluster import ClusterObjective, ClusterSettings, ClusterTeacher, RoomTruth
-from proxy3d.training.lessons import Question, RoomLesson, as_question, look
+from proxy3d.training.lessons import Question, RoomLesson, as_question, colour_words, look
 from proxy3d.training.loop import Stage, run_stage
 from proxy3d.training.patches import RoomPatches, cached_patches
 from proxy3d.training.processes import processes
@@ -312,15 +312,7 @@ def rooms_of_questions(
     key = key_of(recipe.looks, recipe.proxies, seed, [room.room_id for room in data.rooms], *teacher.state_dict().values())
     looks = kept_looks(remembered(out / "looks.safetensors", key, compute), len(data.rooms), recipe.looks)
     rooms = zip(looks, data.rooms, strict=True)
-    return [RoomOfQuestions(mine, by_room[room.room_id], colours_of(room, mine[0])) for mine, room in rooms if by_room[room.room_id]]
-
-
-def colours_of(room: Room, lesson: RoomLesson) -> Tensor:
-    """Index of each object's colour word, by its id; -1 where there is no object."""
-    colour = torch.full((len(lesson.category),), -1)
-    for thing in room.objects:
-        colour[thing.id] = COLOURS.index(thing.colour) if thing.colour in COLOURS else -1
-    return colour
+    return [RoomOfQuestions(mine, by_room[room.room_id], colour_words(room)) for mine, room in rooms if by_room[room.room_id]]
 
 
 def looks_at(recipe: Recipe, data: TrainingRooms, teacher: ClusterTeacher, index: int, seed: int) -> list[RoomLesson]:
