@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from proxy3d.errors import BadInput
+from proxy3d.extras import extra
 from proxy3d.spacespan.rooms import sweethome
 from proxy3d.spacespan.rooms.bank import SPLITS, build_bank, load_bank
 from proxy3d.spacespan.rooms.categories import MOUNT, RULES, category_of, mount_of
@@ -158,7 +160,7 @@ def test_a_fine_mesh_is_thinned_but_keeps_its_size_and_surface(tmp_path):
 
 def test_a_bank_that_would_lack_every_fine_mesh_is_not_made(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "meshoptimizer", None)
-    with pytest.raises(BadInput, match=r'meshoptimizer.*pip install "proxy3d\[synthetic\]"'):
+    with pytest.raises(BadInput, match="meshoptimizer.*" + re.escape(extra("synthetic"))):
         built(tmp_path, {"seat": ONE, "ball": BALL}, {"seat": CHAIR, "ball": ball_obj()})
     assert not (tmp_path / "bank").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from proxy3d.errors import BadInput
 from proxy3d.evaluation import video_sfm
 from proxy3d.evaluation.metrics.camera_pairs import pair_errors_deg
 from proxy3d.evaluation.video_tables import render_video_sfm
+from proxy3d.extras import extra
 from proxy3d.features.geometric import embedded_sfm
 from proxy3d.features.geometric.embedded import NOTE, Embedded, save_views
 from proxy3d.features.geometric.embedded_sfm import FOUND, KEPT, EmbeddedSfm, Reconstruction, reconstructed
@@ -96,7 +98,7 @@ def test_what_is_not_found_or_contradicts_leaves_cameras_as_predicted(clip, file
 
 def test_without_pycolmap_it_says_what_to_type(clip, file, monkeypatch):
     monkeypatch.setitem(sys.modules, "pycolmap", None)
-    with pytest.raises(BadInput, match=r'embedded_sfm needs the package pycolmap, which is not installed: pip install "proxy3d\[sfm\]"$'):
+    with pytest.raises(BadInput, match="embedded_sfm needs the package pycolmap, which is not installed: " + re.escape(extra("sfm"))):
         EmbeddedSfm(file)(clip, GRID)
 
 

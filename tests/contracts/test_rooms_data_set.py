@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from cli_world import typed
 from cast_rooms import cast_data_set, cast_room
 from proxy3d.errors import BadInput
 from proxy3d.evaluation import spacespan_report
+from proxy3d.extras import extra
 from proxy3d.spacespan.checks import check_rooms, shared, unseen_questions
 from proxy3d.spacespan.record import Record, read_records
 from proxy3d.spacespan.rooms import engines, shards
@@ -111,7 +113,7 @@ def test_an_engine_that_nobody_knows_or_has(copy, monkeypatch):
     with pytest.raises(BadInput, match="no engine is called 'rya'; known: processes, ray"):
         build(copy, engine="rya")
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(BadInput, match=r'needs the package ray.*pip install "proxy3d\[scale\]"'):
+    with pytest.raises(BadInput, match="needs the package ray.*" + re.escape(extra("scale"))):
         list(engines.on_ray(str, [1, 2], 2))
 
 

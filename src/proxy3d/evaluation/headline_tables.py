@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from proxy3d.errors import BadInput
-from proxy3d.evaluation.headline_variants import START, VARIANTS
+from proxy3d.evaluation.headline_variants import COUNTS, START, VARIANTS
 from proxy3d.evaluation.plots import curves
 from proxy3d.evaluation.proxy_tables import cell
 from proxy3d.presets import AUTO
@@ -15,6 +15,7 @@ SETS = {"ref_f1_025": "F1@0.25"}  # of all phrases, of whatever number of things
 DULL = ("chance", "majority", "majority of its subject")  # rules without a model, so without seeds
 MAIN = ("dense", "ours", "blind", *DULL, "oracle", START)
 GROUPINGS = ("ours_32", "voxel_32", "farthest_32", "uniform_32", "frames")
+WAYS = ("dense", *COUNTS, *GROUPINGS)  # what is timed, in the order of the page
 STAGES = {
     "tokens": "scene tokens",
     "frozen_encoders": "frozen encoders, ms",
@@ -93,10 +94,10 @@ def _words(summary: Mapping) -> list[str]:
     said, kept = [], summary["p16_of_best_over_blind"]
     for name, about in (("p32_less_dense", ""), ("ours_32_less_dense", " of the model that knows no other number")):
         if all(summary[name].values()):
-            gains = ", ".join(f"{FIGURES[k]} {cell(v)}" for k, v in summary[name].items())
+            gains = ", ".join(f"{label} {cell(summary[name][k])}" for k, label in FIGURES.items())
             said.append(f"32 proxies{about} less every patch, in the same rooms: {gains} points.")
-    if shares := [f"{FIGURES[k]} {100 * v:.0f} %" for k, v in kept.items() if v is not None]:
-        lost = [FIGURES[k] for k, v in kept.items() if v is None]
+    if shares := [f"{label} {100 * kept[k]:.0f} %" for k, label in FIGURES.items() if kept[k] is not None]:
+        lost = [label for k, label in FIGURES.items() if kept[k] is None]
         rest = f" Left out, as no number of them is clearly above nothing shown: {', '.join(lost)}." * bool(lost)
         said.append(f"Of what the best number of proxies adds to nothing shown, 16 keep: {', '.join(shares)}.{rest}")
     if summary["grouping_gain_acc_at_025"] is not None:
@@ -108,7 +109,7 @@ def _words(summary: Mapping) -> list[str]:
 def _latency(found: Mapping) -> str:
     columns = [*STAGES.values(), "memory beside the loaded models, MB"]
     lines = [f"| shown | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    for name, way in found["ways"].items():
+    for name, way in sorted(found["ways"].items(), key=lambda item: WAYS.index(item[0])):
         medians = [format(way[key]["median"], ".0f") for key in STAGES]
         lines.append(f"| {_way(name)} | {' | '.join(medians)} | {'-' if way['peak_mb'] is None else format(way['peak_mb'], '.0f')} |")
     ratio = found["latency_ratio_vs_dense"]
