@@ -22,7 +22,7 @@ from proxy3d.values import Answer, Scene
 DEMO_ROOM = Path(__file__).parent / "demo_room"
 # With the truth: chairs counted in its pictures, centres of door and table from its depth.
 DEMO_QUESTIONS = {"Is there a table?": "yes", "How many chairs are there?": "4", "How far is the door from the table?": "2.6 m"}
-DEMO_PHRASE, DEMO_FOUND = "the chairs", "4 found"
+DEMO_PHRASE, DEMO_FOUND = "the chairs", "4"
 UNTAUGHT = "nothing has taught the language model {name}: what it says is noise, for tests; leave --preset out, or add --weights FILE"
 
 
