@@ -1,12 +1,14 @@
 """What a folder of rooms promises: layout on disk, completeness, going on after a stop, and one line when something is wrong."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from proxy3d.errors import BadInput
+from proxy3d.extras import extra
 from proxy3d.spacespan.room import Room
 from proxy3d.spacespan.rooms import make, render
 
@@ -87,5 +89,5 @@ def test_a_machine_that_cannot_draw_says_what_to_install(monkeypatch):
         raise OSError("libEGL.so not loaded")
 
     monkeypatch.setattr(moderngl, "create_context", refuse)
-    with pytest.raises(BadInput, match=r'libEGL.so not loaded.*pip install "proxy3d\[synthetic\]".*libegl1 libegl-mesa0 libgl1-mesa-dri'):
+    with pytest.raises(BadInput, match=f"libEGL.so not loaded.*{re.escape(extra('synthetic'))}.*libegl1 libegl-mesa0 libgl1-mesa-dri"):
         render._Renderer()
